@@ -1,0 +1,20 @@
+-- One process says how it is; the row is its newest word.
+INSERT INTO ops.heartbeats (
+    stage, instance, source, started_at, beat_at, watermark, source_clock, lag_records, counters, rss_bytes,
+    metrics_port, note, pid
+)
+VALUES (
+    %(stage)s, %(instance)s, %(source)s, %(started_at)s, clock_timestamp(), %(watermark)s, %(source_clock)s,
+    %(lag_records)s, %(counters)s::jsonb, %(rss_bytes)s, %(metrics_port)s, %(note)s, %(pid)s
+)
+ON CONFLICT (stage, instance, source) DO UPDATE SET
+    started_at = excluded.started_at,
+    beat_at = excluded.beat_at,
+    watermark = excluded.watermark,
+    source_clock = excluded.source_clock,
+    lag_records = excluded.lag_records,
+    counters = excluded.counters,
+    rss_bytes = excluded.rss_bytes,
+    metrics_port = excluded.metrics_port,
+    note = excluded.note,
+    pid = excluded.pid;

@@ -1,0 +1,62 @@
+"""What the processes tell of themselves: structured logs and Prometheus metrics.
+
+Logging is configured by entry points alone (`configure_logging`); modules take a logger from `structlog.get_logger()` and
+log an `action` that stays the same, with the data as fields. Metric names are those of docs/operations.md.
+"""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+INGEST_RECORDS = Counter("flight_ingest_records_total", "Reports by outcome", ["source", "outcome"])
+INGEST_POLLS = Counter("flight_ingest_polls_total", "Polls of a source by answer", ["source", "code"])
+INGEST_THROTTLED = Counter("flight_ingest_throttled_total", "Polls that the source asked us to delay", ["source"])
+INGEST_EVENT_TIMESTAMP = Gauge("flight_ingest_event_timestamp_seconds", "Newest event time", ["source"])
+INGEST_LAST_SUCCESS = Gauge("flight_ingest_last_success_timestamp_seconds", "Last good answer of a source", ["source"])
+CONSUMER_RECORDS = Counter("flight_consumer_records_total", "Records by outcome", ["stage", "outcome"])
+CONSUMER_BATCH_DURATION = Histogram("flight_consumer_batch_duration_seconds", "Time a batch takes", ["stage"])
+CONSUMER_LAG = Gauge("flight_consumer_lag_records", "Records not yet consumed", ["stage", "partition"])
+CONSUMER_WATERMARK = Gauge("flight_consumer_watermark_timestamp_seconds", "Newest event time", ["stage", "partition"])
+CONSUMER_REBALANCES = Counter("flight_consumer_rebalances_total", "Changes of the assignment", ["stage"])
+CONSUMER_PAUSED = Gauge("flight_consumer_paused_partitions", "Partitions held back", ["stage"])
+DEAD_LETTERS = Counter("flight_dead_letters_total", "Records refused, by reason", ["reason"])
+LIVE_OBJECTS = Gauge("flight_live_objects", "Flights written within the window", ["shard"])
+HISTORY_ROWS = Counter("flight_history_rows_total", "Rows by outcome", ["outcome"])
+HISTORY_WRITE_DURATION = Histogram("flight_history_write_duration_seconds", "Time of one write to Postgres")
+E2E_LATENCY = Histogram(
+    "flight_e2e_latency_seconds", "From received_at to visible", ["stage"], buckets=_LATENCY_BUCKETS
+)
+HTTP_REQUESTS = Counter("flight_http_requests_total", "Requests", ["route", "method", "code"])
+HTTP_DURATION = Histogram("flight_http_request_duration_seconds", "Time of a request", ["route"])
+
+
+def configure_logging(log_format: str = "auto") -> None:
+    """Logs on standard error: coloured text on a terminal, JSON lines elsewhere, or as `log_format` says."""
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if as_json:
+        shared += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def serve_metrics(port: int | None) -> int | None:
+    """Serves `/metrics` on loopback; returns the port, None where none was asked for."""
+    if port is None:
+        return None
+    server, _thread = start_http_server(port, addr="127.0.0.1")
+    return int(server.server_port)

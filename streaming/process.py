@@ -1,0 +1,49 @@
+"""The shell around every always-on process: signals, logs, metrics, heartbeat. What it does inside is not its matter."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from flight_platform.heartbeats import Heartbeat
+from flight_platform.names import Stage
+from flight_platform.settings import Settings
+from flight_platform.telemetry import configure_logging, serve_metrics
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process: `stop` is set by SIGTERM and Ctrl-C; `beat` is what it tells of itself."""
+
+    stop: threading.Event
+    beat: Heartbeat
+
+
+@contextmanager
+def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[Process]:
+    """Runs the body as the process of a stage: call it in the main thread, and return when `stop` is set."""
+    configure_logging(settings.log_format)
+    structlog.contextvars.bind_contextvars(stage=str(stage), instance=settings.instance)
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, _frame: object) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    beat = Heartbeat(settings, stage, source=source)
+    beat.metrics_port = serve_metrics(settings.metrics_port)
+    beat.start()
+    log.info("started", metrics_port=beat.metrics_port)
+    try:
+        yield Process(stop, beat)
+    finally:
+        beat.stop()
+        log.info("stopped", **beat.counts)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
