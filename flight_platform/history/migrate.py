@@ -18,9 +18,7 @@ from flight_platform.history.sql import query
 
 log = structlog.get_logger()
 
-_LOCK: Final = (
-    0x6D696772617465  # advisory lock of the database: whoever migrates holds it ("migrate" in ASCII)
-)
+_LOCK: Final = 0x6D696772617465  # advisory lock of the database: whoever migrates holds it ("migrate" in ASCII)
 
 
 class MigrationError(FlightError):
@@ -42,9 +40,7 @@ class Migration:
 def migrations() -> list[Migration]:
     """All migrations of this release, in order."""
     folder = files("flight_platform") / "sql" / "migrations"
-    paths = sorted(
-        (path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name
-    )
+    paths = sorted((path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
     return [Migration(path.name.removesuffix(".sql"), path.read_text()) for path in paths]
 
 
@@ -54,9 +50,7 @@ def migrate(url: str, analyst_url: str | None = None) -> list[str]:
     With `analyst_url`, the role that it names is made (or given that password) and may read schema `analytics`.
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=10, application_name="migrate") as connection:
-        connection.execute(
-            "SELECT pg_advisory_lock(%s)", [_LOCK]
-        )  # freed with the connection, however it ends
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # freed with the connection, however it ends
         connection.execute(query("migrations_table"))
         missing = _missing(connection, migrations())
         for migration in missing:

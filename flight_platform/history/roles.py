@@ -79,7 +79,5 @@ def _grant(connection: psycopg.Connection, role: str) -> None:
     for name, value in SESSION_DEFAULTS.items():
         setting = sql.SQL("ALTER ROLE {role} IN DATABASE {database} SET {name} = {value}")
         connection.execute(setting.format(**names, name=sql.Identifier(name), value=sql.Literal(value)))
-    if (
-        connection.info.parameter_status("is_superuser") == "on"
-    ):  # only a superuser can: these are the server's own
+    if connection.info.parameter_status("is_superuser") == "on":  # only a superuser can: these are the server's own
         connection.execute(query("roles_reserve_functions"))

@@ -105,7 +105,8 @@ END;
 
 COMMENT ON FUNCTION analytics.positions_between IS 'The positions of a stretch of time, its end left out; reads only the hours that it touches';
 
--- A flight lasts 36 hours at most, and a report up to 5 s late to its own birth belongs to it: where in time to look.
+-- Where in time to look: a flight lasts 36 hours (129,600 s) at most, and a report up to 5 s late to its own birth belongs
+-- to it. In seconds, since adding an interval to a timestamptz is not immutable and would prune only when it is run.
 CREATE FUNCTION analytics.track(flight_id text)
 RETURNS SETOF analytics.positions
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -113,8 +114,8 @@ BEGIN ATOMIC
     SELECT p.*
     FROM analytics.positions AS p
     WHERE p.flight_key = analytics.flight_key(track.flight_id)
-        AND p.time >= analytics.flight_first_seen(analytics.flight_key(track.flight_id)) - interval '5 seconds'
-        AND p.time < analytics.flight_first_seen(analytics.flight_key(track.flight_id)) + interval '36 hours';
+        AND p.time >= to_timestamp((analytics.flight_key(track.flight_id) & 4294967295)::double precision - 5)
+        AND p.time < to_timestamp((analytics.flight_key(track.flight_id) & 4294967295)::double precision + 129600);
 END;
 
 COMMENT ON FUNCTION analytics.track IS 'The positions of one flight, as in SELECT * FROM track(''3c6444-67a1b2c3'') ORDER BY time; by the primary key, in the hours that the id implies';
