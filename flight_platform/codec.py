@@ -68,7 +68,7 @@ def decode(data: bytes) -> Position:
         message = position_pb2.Position.FromString(data)
     except DecodeError as error:
         raise UndecodableError(f"not a flight.v1.Position: {error}") from error
-    missing = [name for name in _REQUIRED if not message.HasField(name)]  # type: ignore[arg-type]
+    missing = [name for name in _REQUIRED if not message.HasField(name)]
     if missing:
         raise UndecodableError(f"a flight.v1.Position without {', '.join(missing)}")
     values = {field.name: value for field, value in message.ListFields()}
@@ -123,6 +123,32 @@ _STEPS: Final[dict[str, tuple[str, int]]] = {  # scaled columns: the field and t
 _TRACKED: Final = ("flight_id", "time", "received_at", "latitude", "longitude")
 
 
+_TRACKING: Final = (
+    "icao24",
+    "time",
+    "latitude",
+    "longitude",
+    "altitude_ft",
+    "ground_speed_kt",
+    "on_ground",
+    "callsign",
+)
+TrackingRow = tuple[str, int, float, float, int | None, float | None, bool | None, str | None]
+
+
+def decode_for_tracking(messages: Sequence[bytes]) -> list[TrackingRow | None]:
+    """What the tracker needs of each report in a list of protobuf bytes; None for those that are none.
+
+    A row is icao24, time, latitude, longitude, altitude_ft, ground_speed_kt, on_ground, callsign.
+    """
+    batch, undecodable = _decode_batch(messages)
+    columns = [batch.column(name).to_pylist() for name in _TRACKING]
+    rows: list[TrackingRow | None] = [None if None in row[:4] else row for row in zip(*columns, strict=True)]
+    for index in undecodable:
+        rows.insert(index, None)
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A batch of tracked reports as columns: `values[name][row]` counts only where `known[name][row]`.
@@ -154,13 +180,7 @@ def decode_columns(messages: Sequence[bytes]) -> tuple[Columns, list[int]]:
     A message counts as none when its bytes do not decode or a required field is unset; the rows of the columns are
     the others in their order.
     """
-    try:
-        batch = _HANDLER.list_to_record_batch(list(messages))
-        undecodable: list[int] = []
-    except (ValueError, RuntimeError):
-        undecodable = [i for i, data in enumerate(messages) if not _decodes(data)]
-        refused = set(undecodable)
-        batch = _HANDLER.list_to_record_batch([m for i, m in enumerate(messages) if i not in refused])
+    batch, undecodable = _decode_batch(messages)
     complete = np.ones(batch.num_rows, dtype=bool)
     for name in _TRACKED:
         complete &= batch.column(name).is_valid().to_numpy(zero_copy_only=False)
@@ -171,6 +191,16 @@ def decode_columns(messages: Sequence[bytes]) -> tuple[Columns, list[int]]:
         bad = sorted(undecodable + [decoded[row] for row in np.flatnonzero(~complete)])
         batch = batch.filter(pa.array(complete))
     return _columns(batch), bad
+
+
+def _decode_batch(messages: Sequence[bytes]) -> tuple[pa.RecordBatch, list[int]]:
+    """What decodes, as one Arrow batch, and the indexes of what does not, ascending."""
+    try:
+        return _HANDLER.list_to_record_batch(list(messages)), []
+    except (ValueError, RuntimeError):
+        undecodable = [i for i, data in enumerate(messages) if not _decodes(data)]
+        refused = set(undecodable)
+        return _HANDLER.list_to_record_batch([m for i, m in enumerate(messages) if i not in refused]), undecodable
 
 
 def _decodes(data: bytes) -> bool:

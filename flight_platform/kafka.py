@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from flight_platform import names
 from flight_platform.errors import ServerUnavailableError, SettingsError
@@ -27,8 +27,15 @@ _DAY_MS: Final = 86_400_000
 _TOPIC_CONFIG: Final[dict[str, dict[str, str]]] = {
     names.TOPIC_REPORTS: {"retention.ms": str(2 * _DAY_MS)},
     names.TOPIC_POSITIONS: {"retention.ms": str(2 * _DAY_MS)},
-    names.TOPIC_TRACKER: {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": "3600000"},
-    names.TOPIC_DEAD_LETTERS: {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)},
+    names.TOPIC_TRACKER: {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.2",
+        "segment.ms": "3600000",
+    },
+    names.TOPIC_DEAD_LETTERS: {
+        "retention.ms": str(14 * _DAY_MS),
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+    },
 }
 
 
@@ -80,7 +87,7 @@ class _Quiet:
 
 def admin(settings: Settings) -> AdminClient:
     """An admin client."""
-    return AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "logger": _Quiet()})
+    return AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "logger": _Quiet()})  # type: ignore[dict-item]
 
 
 def wait_for_kafka(settings: Settings, stopped: Callable[[float], bool]) -> bool:
@@ -116,7 +123,9 @@ def ensure_topics(settings: Settings, timeout_s: float = 30) -> dict[str, int]:
     except KafkaException as error:
         raise ServerUnavailableError(f"Kafka at {settings.kafka_bootstrap} does not answer: {error.args[0]}") from error
     # A topic that is there already tells how many partitions its kin must have.
-    existing = {name: len(present[settings.topic(name)].partitions) for name in _TOPIC_CONFIG if settings.topic(name) in present}
+    existing = {
+        name: len(present[settings.topic(name)].partitions) for name in _TOPIC_CONFIG if settings.topic(name) in present
+    }
     partitions = max((existing[name] for name in CO_PARTITIONED if name in existing), default=settings.kafka_partitions)
     missing = [
         NewTopic(
@@ -138,7 +147,9 @@ def ensure_topics(settings: Settings, timeout_s: float = 30) -> dict[str, int]:
             existing[topic.removeprefix(settings.kafka_topic_prefix)] = partitions
     counts = {existing[name] for name in CO_PARTITIONED}
     if len(counts) != 1:
-        raise SettingsError(f"the topics {', '.join(CO_PARTITIONED)} must have one number of partitions, not {existing}")
+        raise SettingsError(
+            f"the topics {', '.join(CO_PARTITIONED)} must have one number of partitions, not {existing}"
+        )
     return existing
 
 
@@ -152,7 +163,7 @@ def headers_of(pairs: list[tuple[str, bytes]] | None) -> dict[str, str]:
     return {name: value.decode("utf-8", "replace") for name, value in pairs or []}
 
 
-def encode_headers(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[str, str | bytes | None]]:
     """Text headers as Kafka takes them."""
     return [(name, value.encode()) for name, value in headers.items()]
 

@@ -33,7 +33,10 @@ class Settings(BaseSettings):
     kafka_partitions: int = Field(12, ge=1, le=1024, examples=[12], description="partitions of each data topic")
     kafka_replication: int = Field(1, ge=1, le=9, examples=[3])
     kafka_topic_prefix: str = Field(
-        "", pattern=r"[A-Za-z0-9._-]*", examples=["staging."], description="for platforms that share one Kafka"
+        "",
+        pattern=r"[A-Za-z0-9._-]*",
+        examples=["staging."],
+        description="for platforms that share one Kafka",
     )
 
     # Live
@@ -62,6 +65,8 @@ class Settings(BaseSettings):
     lateness_limit_s: float = Field(86_400, gt=0, examples=[86400], description="older reports are refused")
     future_tolerance_s: float = Field(30, ge=0, examples=[30], description="reports further ahead are refused")
 
+    block_list: Path | None = Field(None, examples=["block-list.csv"], description="aircraft that must not be shown")
+
     # Sources
     opensky_client_id: str | None = Field(None, examples=["me-api-client"])
     opensky_client_secret: SecretStr | None = Field(None, examples=["..."])
@@ -85,7 +90,9 @@ class Settings(BaseSettings):
         examples=["track-1"],
         description="this process among its like; stable across restarts where a supervisor sets it",
     )
-    metrics_port: int | None = Field(None, ge=0, le=65535, examples=[9101], description="unset: no /metrics; 0: any free port")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, examples=[9101], description="unset: no /metrics; 0: any free port"
+    )
     log_format: str = Field("auto", pattern="auto|text|json", examples=["json"])
     var: Path = Field(Path("var"), examples=["var"], description="data, logs and downloads of the embedded servers")
 

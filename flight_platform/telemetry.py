@@ -1,7 +1,7 @@
 """What the processes tell of themselves: structured logs and Prometheus metrics.
 
-Logging is configured by entry points alone (`configure_logging`); modules take a logger from `structlog.get_logger()` and
-log an `action` that stays the same, with the data as fields. Metric names are those of docs/operations.md.
+Logging is configured by entry points alone (`configure_logging`); modules take a logger from `structlog.get_logger()`
+and log an `action` that stays the same, with the data as fields. Metric names are those of docs/operations.md.
 """
 
 import logging
@@ -43,7 +43,10 @@ def configure_logging(log_format: str = "auto") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if as_json:
-        shared += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        shared += [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     else:
         shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     structlog.configure(

@@ -1,4 +1,4 @@
-"""The shell around every always-on process: signals, logs, metrics, heartbeat. What it does inside is not its matter."""
+"""The shell around every always-on process: signals, logs, metrics, heartbeat. Not what it does inside."""
 
 import signal
 import threading

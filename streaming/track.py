@@ -1,0 +1,337 @@
+"""The tracker process: from `flight.reports` to `flight.positions`, each report with its flight.
+
+    flight.reports ──► judge (tracking.py) ──► flight.positions      same partition, key = flight id
+                                           ├─► flight.tracker        what is believed, once a minute an aircraft
+                                           └─► flight.dead-letters   what is refused
+
+All of that and the offsets move in one Kafka transaction each 50 ms or so: a report is judged once, whoever dies.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final, TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from flight_platform import kafka
+from flight_platform.codec import TrackingRow, decode_for_tracking, stamp_flight_id
+from flight_platform.errors import InvalidIdentifierError
+from flight_platform.heartbeats import Heartbeat
+from flight_platform.model import address_of, format_flight_id
+from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Reason, Stage
+from flight_platform.settings import Settings
+from flight_platform.telemetry import (
+    CONSUMER_BATCH_DURATION,
+    CONSUMER_LAG,
+    CONSUMER_REBALANCES,
+    CONSUMER_RECORDS,
+    CONSUMER_WATERMARK,
+)
+from streaming.dead_letters import headers
+from streaming.process import running
+from streaming.tracker_restore import STATE_EVERY_MS, restore
+from streaming.tracker_state import Arrival, pack, report_of
+from streaming.tracking import HOLD_MS, LONGEST_FLIGHT_MS, Aircraft, Outcome, Verdict
+
+log = structlog.get_logger()
+
+_BATCH_RECORDS: Final = 5_000
+_BATCH_S: Final = 0.05  # a transaction each 50 ms: half the latency that it adds
+_FORGET_EVERY_MS: Final = 600_000
+_HEALTH_EVERY_S: Final = 1.0
+_LAST_MS: Final = (1 << 32) * 1000  # a flight id has 32 bits for the second
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Partition:
+    """One partition as its tracker knows it.
+
+    `unkept` has the aircraft with reports that no kept state knows of and when the first of these came, oldest first.
+    """
+
+    number: int
+    aircraft: dict[str, Aircraft] = field(default_factory=dict)
+    unkept: dict[str, int] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    next_offset: int = 0
+    appended_ms: int = 0
+    watermark_ms: int = 0
+    forgotten_ms: int = 0
+
+
+class Tracker:
+    """The partitions of this process and its way into Kafka."""
+
+    def __init__(self, settings: Settings, beat: Heartbeat) -> None:
+        self._settings, self._beat = settings, beat
+        self._topics = {
+            name: settings.topic(name) for name in (TOPIC_REPORTS, TOPIC_POSITIONS, TOPIC_TRACKER, TOPIC_DEAD_LETTERS)
+        }
+        self._partitions: dict[int, Partition] = {}
+        self._in_transaction = False
+        self._producer = self._new_producer()
+        self._consumer: Consumer = kafka.consumer(settings, group=settings.group(Stage.TRACK))
+        self._consumer.subscribe(
+            [self._topics[TOPIC_REPORTS]], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+        )
+
+    def _new_producer(self) -> Producer:
+        producer = kafka.producer(
+            self._settings,
+            **{
+                "transactional.id": f"{self._settings.group(Stage.TRACK)}.{self._settings.instance}",
+                "transaction.timeout.ms": kafka.TRANSACTION_TIMEOUT_MS,
+                "linger.ms": 1,
+            },
+        )
+        _patiently(lambda: producer.init_transactions(30))
+        return producer
+
+    def run(self, stop: threading.Event) -> None:
+        """Judges until told to stop. A transaction that Kafka refuses is judged again from what is committed."""
+        health_at = monotonic()
+        while not stop.is_set():
+            messages = self._consumer.consume(_BATCH_RECORDS, _BATCH_S)
+            try:
+                if messages:
+                    with CONSUMER_BATCH_DURATION.labels(Stage.TRACK).time():
+                        self._judge_all([m for m in messages if self._is_record(m)])
+                if monotonic() - health_at >= _HEALTH_EVERY_S:
+                    health_at = monotonic()
+                    self._refuse_unfollowed(kafka.now_ms())
+                    self._tell()
+                self._commit()
+            except KafkaException as error:
+                self._start_over(error)
+
+    def close(self) -> None:
+        """Leaves the group, so that others take over at once."""
+        self._consumer.close()
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return message.partition() in self._partitions
+        log.debug("kafka_says", problem=error.str())
+        return False
+
+    def _judge_all(self, messages: list[Message]) -> None:
+        if messages:
+            self._begin()  # even where all are repeats: their offsets move
+        rows = decode_for_tracking([message.value() or b"" for message in messages])
+        for message, row in zip(messages, rows, strict=True):
+            partition = self._partitions[message.partition() or 0]
+            arrival = Arrival(message.value() or b"", message.offset() or 0, message.timestamp()[1])
+            partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
+            problem = impossible(row)
+            if row is None or problem:
+                self._refuse(partition, arrival, Reason.OUT_OF_RANGE if row else Reason.UNDECODABLE, problem)
+                continue
+            icao24 = row[0]
+            known = partition.aircraft.get(icao24)
+            if known is None:
+                known = partition.aircraft[icao24] = Aircraft(address_of(icao24))
+            for verdict in known.judge(report_of(row, arrival)):
+                self._carry_out(partition, verdict)
+            if known.changed:
+                self._keep(partition, icao24, known)
+            elif icao24 not in partition.unkept:
+                partition.unkept[icao24] = arrival.appended_ms
+        for partition in self._partitions.values():
+            self._keep_old(partition)
+
+    def _carry_out(self, partition: Partition, verdict: Verdict) -> None:
+        outcome, report, flight_id, detail = verdict
+        self._beat.counts[outcome.value] += 1
+        CONSUMER_RECORDS.labels(Stage.TRACK, outcome.value).inc()
+        if outcome is Outcome.PASSED:
+            stamped = stamp_flight_id(report.payload.data, flight_id)
+            self._produce(TOPIC_POSITIONS, partition, format_flight_id(flight_id), stamped)
+            partition.watermark_ms = max(partition.watermark_ms, report.time)
+        elif outcome is Outcome.REFUSED:
+            self._refuse(partition, report.payload, Reason.IMPLAUSIBLE, detail)
+
+    def _refuse(self, partition: Partition, arrival: Arrival, reason: Reason, detail: str) -> None:
+        origin = (self._topics[TOPIC_REPORTS], partition.number, arrival.offset)
+        head = headers(
+            reason=reason, detail=detail, stage=Stage.TRACK, source="", now_ms=arrival.appended_ms, origin=origin
+        )
+        self._produce(TOPIC_DEAD_LETTERS, None, None, arrival.data, head)
+        self._beat.counts[reason] += 1
+
+    def _keep(self, partition: Partition, icao24: str, known: Aircraft) -> None:
+        self._produce(TOPIC_TRACKER, partition, icao24, pack(known, partition.next_offset))
+        known.changed = False
+        partition.unkept.pop(icao24, None)
+        (partition.held.add if known.held else partition.held.discard)(icao24)
+
+    def _keep_old(self, partition: Partition) -> None:
+        """Keeps the state of aircraft whose kept one is a minute behind; forgets those unseen for long."""
+        while partition.unkept:
+            icao24, since_ms = next(iter(partition.unkept.items()))
+            if partition.appended_ms - since_ms < STATE_EVERY_MS:
+                break
+            self._keep(partition, icao24, partition.aircraft[icao24])
+        if partition.appended_ms - partition.forgotten_ms > _FORGET_EVERY_MS:
+            partition.forgotten_ms = partition.appended_ms
+            self._forget(partition)
+
+    def _forget(self, partition: Partition) -> None:
+        oldest_ms = partition.watermark_ms - 2 * LONGEST_FLIGHT_MS
+        for icao24, known in list(partition.aircraft.items()):
+            if icao24 not in partition.unkept and not known.held and max(f.time for f in known.flights) < oldest_ms:
+                del partition.aircraft[icao24]
+                self._produce(TOPIC_TRACKER, partition, icao24, None)
+
+    def _refuse_unfollowed(self, now_ms: int) -> None:
+        """Held reports of aircraft that have fallen silent are refused by the clock: nothing else would judge them."""
+        for partition in self._partitions.values():
+            for icao24 in list(partition.held):
+                known = partition.aircraft[icao24]
+                if now_ms - known.held[-1].payload.appended_ms > HOLD_MS:
+                    for verdict in known.refuse_held("no consistent run of reports followed"):
+                        self._carry_out(partition, verdict)
+                    self._keep(partition, icao24, known)
+
+    def _produce(
+        self,
+        topic: str,
+        partition: Partition | None,
+        key: str | None,
+        value: bytes | None,
+        head: list[tuple[str, str | bytes | None]] | None = None,
+    ) -> None:
+        self._begin()
+        number = -1 if partition is None else partition.number
+        while True:
+            try:
+                self._producer.produce(self._topics[topic], value, key, number, headers=head or [])
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def _begin(self) -> None:
+        if not self._in_transaction:
+            self._producer.begin_transaction()
+            self._in_transaction = True
+
+    def _commit(self) -> None:
+        """Commits outputs, state, dead letters and offsets together."""
+        if not self._in_transaction:
+            return
+        topic = self._topics[TOPIC_REPORTS]
+        moved = [TopicPartition(topic, p.number, p.next_offset) for p in self._partitions.values()]
+        member = self._consumer.consumer_group_metadata()
+        _patiently(lambda: self._producer.send_offsets_to_transaction(moved, member, 10))
+        _patiently(lambda: self._producer.commit_transaction(10))
+        self._in_transaction = False
+        self._tell_watermark()
+
+    def _start_over(self, error: KafkaException) -> None:
+        """After a refused transaction: aborts it and judges again from what is committed.
+
+        A fatal error means that the broker gave this producer up (its transaction timed out, or another process has its
+        name): a new one takes its place.
+        """
+        problem = error.args[0]
+        log.warning("transaction_refused", problem=problem.str(), fatal=problem.fatal())
+        if problem.fatal():
+            self._producer = self._new_producer()
+        elif self._in_transaction:
+            _patiently(lambda: self._producer.abort_transaction(30))
+        self._in_transaction = False
+        for place in self._take_over([TopicPartition(self._topics[TOPIC_REPORTS], n) for n in self._partitions]):
+            self._consumer.seek(place)
+
+    def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        CONSUMER_REBALANCES.labels(Stage.TRACK).inc()
+        consumer.incremental_assign(self._take_over(places))
+        log.info("assigned", partitions=sorted(self._partitions))
+
+    def _take_over(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Restores what is believed of these partitions and says where to go on."""
+        starts = []
+        for place in _patiently(lambda: self._consumer.committed(places, timeout=30)) if places else []:
+            if place.error is not None:
+                raise KafkaException(place.error)
+            low = self._consumer.get_watermark_offsets(place, timeout=10)[0]
+            start = max(place.offset, low)
+            aircraft, unkept = restore(self._settings, place.partition, start)
+            self._partitions[place.partition] = Partition(
+                place.partition,
+                aircraft,
+                unkept,
+                held={icao24 for icao24, known in aircraft.items() if known.held},
+                next_offset=start,
+            )
+            starts.append(TopicPartition(place.topic, place.partition, start))
+        return starts
+
+    def _revoke(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+        CONSUMER_REBALANCES.labels(Stage.TRACK).inc()
+        for place in places:
+            self._partitions.pop(place.partition, None)
+        log.info("revoked", partitions=sorted(place.partition for place in places))
+
+    def _tell(self) -> None:
+        """Lag for the heartbeat and the metrics, once a second."""
+        total = 0
+        for partition in self._partitions.values():
+            place = TopicPartition(self._topics[TOPIC_REPORTS], partition.number)
+            end = self._consumer.get_watermark_offsets(place, cached=True)[1]
+            lag = max(0, end - partition.next_offset)
+            total += lag
+            CONSUMER_LAG.labels(Stage.TRACK, partition.number).set(lag)
+        self._beat.lag_records = total
+        self._beat.note = "running" if self._partitions else "no partitions: other trackers have them"
+
+    def _tell_watermark(self) -> None:
+        marks = {p.number: p.watermark_ms for p in self._partitions.values() if p.watermark_ms}
+        if marks:
+            self._beat.watermark_ms = max(marks.values())
+        for number, mark in marks.items():
+            CONSUMER_WATERMARK.labels(Stage.TRACK, number).set(mark / 1000)
+
+
+def impossible(row: TrackingRow | None) -> str:
+    """What keeps a report that came past our own feed from being tracked at all; empty where nothing does."""
+    if row is None:
+        return "not a flight.v1.Position with icao24, time, latitude and longitude"
+    if not 0 <= row[1] < _LAST_MS:
+        return f"time is {row[1]} ms, possible is 0 to {_LAST_MS}"
+    if not (-90 <= row[2] <= 90 and -180 <= row[3] <= 180):
+        return f"latitude, longitude are {row[2]}, {row[3]}, possible is -90 to 90, -180 to 180"
+    try:
+        address_of(row[0])
+    except InvalidIdentifierError as error:
+        return str(error)
+    return ""
+
+
+def _patiently(call: Callable[[], _T]) -> _T:
+    """Calls again while Kafka says that it may: it is busy, electing or on its way up."""
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+            log.warning("waiting_for_kafka", problem=error.args[0].str())
+
+
+def run(settings: Settings) -> None:
+    """Runs one tracker; start as many as there is work for, they share the partitions."""
+    with running(settings, Stage.TRACK) as process:
+        if not kafka.wait_for_kafka(settings, process.stop.wait):
+            return
+        tracker = Tracker(settings, process.beat)
+        try:
+            tracker.run(process.stop)
+        finally:
+            tracker.close()
