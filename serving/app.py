@@ -1,0 +1,65 @@
+"""The shell that every reader's HTTP application shares: problems, metrics, health, CORS, OpenAPI.
+
+What an application serves is in `active.py` and `history.py`; how it is run is in `server.py`.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from pydantic.json_schema import models_json_schema
+
+from serving import health, problems
+from serving.pages import docs_page
+from serving.shell import Boundary, Observed
+
+VERSION = "1"  # of the API: the `v1` in its paths
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def make_app(
+    title: str, description: str, routes: APIRouter, *, lifespan: Lifespan, ready: health.Readiness
+) -> FastAPI:
+    """An application with these routes. `lifespan` opens and closes its store; `ready` asks the store for a sign."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,  # both of FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.include_router(routes)
+    app.include_router(health.router(ready))
+    _describe(app)
+    # The last one added is the outermost.
+    app.add_middleware(Boundary)
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"], max_age=3600)
+    app.add_middleware(Observed)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """OpenAPI with the problem's schema, and the page that shows it."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            _, definitions = models_json_schema(
+                [(problems.Problem, "serialization")], ref_template="#/components/schemas/{model}"
+            )
+            document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(app.openapi()))
