@@ -1,0 +1,45 @@
+# One command each. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo up down status logs test check lock protos
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is pinned in requirements.lock into .venv (nothing to do: 0.1 s)
+	@PYTHON="$(PYTHON)" deploy/setup.sh
+
+demo: setup ## The whole platform on this machine, with recordings: see aircraft move
+	@$(BIN)/flight up --demo
+
+up: setup ## The whole platform on this machine, without recordings
+	@$(BIN)/flight up
+
+down: setup ## Stop it all
+	@$(BIN)/flight down
+
+status: setup ## How every hop is
+	@$(BIN)/flight status
+
+logs: setup ## Follow the logs of all programs
+	@$(BIN)/flight logs --follow
+
+test: setup ## All tests, with real servers on free ports
+	@$(BIN)/pytest
+
+check: setup ## Style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: setup ## Write requirements.lock from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
+	$(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) --output-file requirements.lock
+
+protos: setup ## Generate protos/**/*_pb2.py from the .proto files
+	$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. protos/flight/v1/*.proto

@@ -1,0 +1,31 @@
+"""Where everything listens, as people and scripts are told."""
+
+from flight_platform.settings import Settings
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Name and address of each server, without secrets."""
+    from cli.postgres import where
+
+    return {
+        "active API": f"http://127.0.0.1:{settings.active_port}",
+        "history API": f"http://127.0.0.1:{settings.history_port}",
+        "Dagster": f"http://127.0.0.1:{settings.dagster_port}",
+        "Kafka": settings.kafka_bootstrap,
+        "Postgres": where(settings.postgres_url.get_secret_value()),
+        "live": ", ".join(map(masked, settings.tile38_urls)),
+    }
+
+
+def masked(url: str) -> str:
+    """An address without the secrets in it: user's password, and what hides in query and path of a webhook."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***"
+    authority, slash, path = rest.partition("/")
+    credentials, at, host = authority.rpartition("@")
+    if at:
+        user, colon, _password = credentials.partition(":")
+        authority = f"{user}:***@{host}" if colon and user else f"***@{host}"
+    path, question, _query = path.partition("?")
+    return f"{scheme}://{authority}{slash}{path}" + ("?***" if question else "")

@@ -1,0 +1,190 @@
+"""`flight up|down|logs`: the whole platform on this machine, under a process manager."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cli.output import say, table
+from flight_platform.errors import FlightError
+
+if TYPE_CHECKING:
+    from cli.programs import Program
+    from cli.supervisor import Supervisor
+    from flight_platform.settings import Settings
+
+_STOP_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.1
+
+
+def up(
+    *,
+    demo: Annotated[bool, typer.Option("--demo", help="With recordings: a past of 17 hours, and a present.")] = False,
+) -> None:
+    """Starts everything on this machine: servers, consumers, APIs, Dagster."""
+    from cli.programs import programs
+    from cli.supervisor import Supervisor
+    from flight_platform.settings import Settings
+
+    settings = Settings.read()
+    supervisor = Supervisor(settings)
+    if supervisor.running():
+        _up_already(settings, supervisor, demo=demo)
+        return
+    from cli.demo_run import present_program
+
+    feeds = (present_program(settings),) if demo else ()
+    try:
+        _bring_up(settings, supervisor, programs(settings, feeds), demo=demo)
+    except (FlightError, KeyboardInterrupt) as error:
+        if supervisor.running():
+            say("stopping what was started")
+            stop_everything(supervisor)
+        if isinstance(error, KeyboardInterrupt):
+            raise FlightError("interrupted: nothing runs") from None
+        raise
+
+
+def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Program]", *, demo: bool) -> None:
+    from cli import bring_up, demo_run
+    from cli.demo import ATTRIBUTION, fetch
+    from cli.progress import Progress
+
+    progress = Progress()
+    bring_up.check(settings, programs)
+    paths: dict[str, Path] = {}
+    if demo:
+        with progress.step("recordings"):
+            paths = fetch(settings.var.resolve() / "downloads")
+        for line in ATTRIBUTION:
+            progress.note(line)
+    servers = bring_up.prepare(settings, programs, progress)
+    supervisor.start(programs)
+    bring_up.start_servers(servers, programs, supervisor, progress)
+    bring_up.lay_out(settings, progress)
+    bring_up.start_processes(settings, programs, supervisor, progress)
+    moving = None
+    if demo:
+        demo_run.load_past(settings, supervisor, paths, progress)
+        moving = demo_run.play_present(settings, programs[-1], supervisor, progress)
+    first_position_s = progress.elapsed_s
+    bring_up.wait_for_dagster(settings, supervisor, progress)
+    if moving is not None:
+        say(f"\n{moving} aircraft move; the first was seen {first_position_s:.0f} s after the start.")
+    _farewell(settings)
+
+
+def _farewell(settings: "Settings") -> None:
+    from cli.addresses import addresses
+
+    say()
+    say(table(["what", "where"], list(addresses(settings).items())))
+    active, history = f"http://127.0.0.1:{settings.active_port}", f"http://127.0.0.1:{settings.history_port}"
+    say("\nTry:")
+    say("  flight status --watch                          how every hop is, second by second")
+    say(f"  curl -s '{active}/v1/live?bbox=1,48,4,50'  who is around Paris now ({active}/docs, {history}/docs)")
+    say('  flight sql "SELECT hour, count(*) FROM positions GROUP BY hour ORDER BY hour"')
+    say("  flight stall 30                                a source falls silent: watch the alert come and go")
+    say("\nflight down stops it all.")
+
+
+def _up_already(settings: "Settings", supervisor: "Supervisor", *, demo: bool) -> None:
+    states = supervisor.states()
+    down = [state for state in states if state.state not in {"RUNNING", "STARTING"}]
+    say(f"the platform runs already ({len(states) - len(down)} of {len(states)} programs)")
+    for state in down:
+        problem = f" ({state.problem})" if state.problem else ""
+        say(f"  {state.name} is {state.state.lower()}{problem}: see `flight logs {state.name}`")
+    if demo and not any(state.group == "feeds" for state in states):
+        say("it runs without the demonstration: `flight down`, then `flight up --demo`")
+    _farewell(settings)
+
+
+def down() -> None:
+    """Stops everything that `flight up` started, and waits until it is gone."""
+    from cli.supervisor import Supervisor
+    from flight_platform.settings import Settings
+
+    supervisor = Supervisor(Settings.read())
+    if not supervisor.running():
+        say("nothing runs")
+        return
+    began = time.monotonic()
+    stop_everything(supervisor)
+    say(f"all is stopped ({time.monotonic() - began:.1f} s)")
+
+
+def stop_everything(supervisor: "Supervisor") -> None:
+    """Feeds, APIs, consumers, Dagster, servers: group by group, then the process manager itself."""
+    from cli.processes import alive, descendants
+    from cli.programs import START_ORDER
+
+    pids = descendants(supervisor.pid())
+    pids.append(supervisor.pid())
+    for group in reversed(START_ORDER):
+        members = [state.name for state in supervisor.states() if state.group == group and state.pid]
+        if members:
+            say(f"  stopping {group}: {', '.join(members)}")
+        supervisor.stop_group(group)
+        _wait(lambda group=group: not any(s.pid for s in supervisor.states() if s.group == group), group)  # type: ignore[misc]
+    with suppress(OSError):
+        supervisor.shutdown()
+    _wait(lambda: not any(map(alive, pids)), "the process manager")
+
+
+def _wait(done: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _STOP_TIMEOUT_S
+    while not done():
+        if time.monotonic() > end:
+            raise FlightError(f"{what} did not stop within {_STOP_TIMEOUT_S:g} s; `flight status` shows what is left")
+        time.sleep(_POLL_S)
+
+
+def logs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PROGRAM]", help="As `flight status` names it; all if not given.")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="The last so many.", min=0)] = 20,
+) -> None:
+    """Shows the logs of the programs."""
+    from flight_platform.settings import Settings
+
+    folder = Settings.read().var.resolve() / "log"
+    paths = [folder / f"{name}.log"] if name else sorted(folder.glob("*.log"))
+    if not paths or not paths[0].exists():
+        there = ", ".join(path.stem for path in sorted(folder.glob("*.log")))
+        raise FlightError(
+            f"there is no log of {name or 'any program'} in {folder}" + (f"; there are: {there}" if there else "")
+        )
+    places = {path: _show_end(path, lines, prefix=name is None) for path in paths}
+    with suppress(KeyboardInterrupt):
+        while follow:
+            time.sleep(0.3)
+            places = {path: _show_new(path, place, prefix=name is None) for path, place in places.items()}
+
+
+def _show_end(path: Path, lines: int, *, prefix: bool) -> int:
+    with path.open(errors="replace") as log:
+        for line in deque(log, maxlen=lines):
+            _show_line(path, line, prefix=prefix)
+        return log.tell()
+
+
+def _show_new(path: Path, place: int, *, prefix: bool) -> int:
+    if path.stat().st_size < place:  # it was rotated: a new file begins
+        place = 0
+    with path.open(errors="replace") as log:
+        log.seek(place)
+        for line in log:
+            _show_line(path, line, prefix=prefix)
+        return log.tell()
+
+
+def _show_line(path: Path, line: str, *, prefix: bool) -> None:
+    say((f"{path.stem:<14} | " if prefix else "") + line.rstrip("\n"))

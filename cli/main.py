@@ -1,0 +1,121 @@
+"""The `flight` command: puts the groups of commands together, and turns errors into one clear line.
+
+One module per group of commands; each imports what it runs inside its functions, so that `flight --help` is quick and
+`flight track` knows nothing of Dagster. What a command does is the matter of the modules below `cli`.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from cli import dead_letters, doctor, lifecycle, sql, stages, stall, status, stores
+from cli.output import fail
+from flight_platform.errors import FlightError, SettingsError
+
+EXIT_FAILURE = 1
+EXIT_SETTINGS = 2
+
+app = typer.Typer(
+    name="flight",
+    help="A platform for live and historical aircraft positions: one command for all of it.",
+    epilog="Begin with: flight up --demo",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _add(to: typer.Typer, name: str, function: Callable[..., Any], *examples: str, panel: str | None = None) -> None:
+    """Registers a command; its help ends with the examples."""
+    epilog = "\n\n".join(["Examples:" if len(examples) > 1 else "Example:", *examples])
+    to.command(name, epilog=epilog, rich_help_panel=panel)(function)
+
+
+def _group(name: str, about: str, panel: str) -> typer.Typer:
+    group = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="rich")
+    app.add_typer(group, name=name, rich_help_panel=panel)
+    return group
+
+
+def _assemble() -> None:
+    run = "Run the platform"
+    _add(app, "up", lifecycle.up, "flight up --demo", "flight up", panel=run)
+    _add(app, "down", lifecycle.down, "flight down", panel=run)
+
+    see = "See how it is"
+    _add(app, "status", status.status, "flight status --watch", "flight status --json | jq .hops", panel=see)
+    _add(app, "doctor", doctor.doctor, "flight doctor", panel=see)
+    _add(
+        app,
+        "sql",
+        sql.sql,
+        'flight sql "SELECT count(*) FROM positions"',
+        "flight sql --csv - < question.sql",
+        panel=see,
+    )
+    _add(app, "logs", lifecycle.logs, "flight logs", "flight logs track-1 --follow", panel=see)
+
+    _assemble_processes()
+    _assemble_stores()
+    _add(app, "stall", stall.stall, "flight stall 30", "flight stall 30 --source paris", panel="Demonstrations")
+
+
+def _assemble_processes() -> None:
+    panel = "The processes, one by one"
+    _add(
+        app,
+        "feed",
+        stages.feed,
+        "flight feed replay day.parquet --rebase now --speed 10",
+        "flight feed sbs --url tcp://127.0.0.1:30003 --timezone UTC --name roof",
+        "flight feed opensky --bbox 5.9,45.8,10.5,47.8 --dry-run",
+        panel=panel,
+    )
+    _add(app, "track", stages.track, "flight track", panel=panel)
+    _add(app, "live", stages.live, "flight live", panel=panel)
+    _add(app, "history", stages.history, "flight history", panel=panel)
+    serve = _group("serve", "Runs one of the APIs.", panel)
+    _add(serve, "active", stages.serve_active, "flight serve active")
+    _add(serve, "history", stages.serve_history, "flight serve history")
+
+
+def _assemble_stores() -> None:
+    panel = "Keep the stores"
+    _add(app, "migrate", stores.migrate, "flight migrate", panel=panel)
+    topics = _group("topics", "Kafka's topics.", panel)
+    _add(topics, "create", stores.create_topics, "flight topics create")
+    _add(topics, "list", stores.list_topics, "flight topics list --json")
+    partitions = _group("partitions", "The hours of history.", panel)
+    _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
+    _add(partitions, "list", stores.list_partitions, "flight partitions list")
+    letters = _group("dead-letters", "Reports that were refused, and why.", panel)
+    _add(letters, "list", dead_letters.list_letters, "flight dead-letters list --reason out_of_range --limit 5")
+    _add(letters, "show", dead_letters.show_letter, "flight dead-letters show 0:17")
+
+
+_assemble()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of `flight`."""
+    try:
+        app(args=arguments, prog_name="flight")
+    except SettingsError as error:
+        fail(error)
+        sys.exit(EXIT_SETTINGS)
+    except FlightError as error:
+        fail(error)
+        sys.exit(EXIT_FAILURE)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): no reason for a message, and none at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""What `flight up` runs: the list of programs, in the order in which they start. How they are run is `supervisor.py`'s.
+
+    servers (Kafka, Postgres, live) ──► control (Dagster) ──► consumers (track, live, history) ──► apis ──► feeds
+
+They stop in the opposite order, so that nothing writes to a server that has gone.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flight_platform.errors import SettingsError
+from flight_platform.settings import Settings
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+START_ORDER: Final = ("servers", "control", "consumers", "apis", "feeds")
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_FIRST_METRICS_PORT: Final = 9101
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One program under the supervisor. `port` is what it listens on, for the check before the start."""
+
+    name: str
+    group: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
+    setting: str = ""  # the setting that moves the port elsewhere
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 15
+    whole_group: bool = False  # it has children of its own that must be stopped with it
+
+    @property
+    def process(self) -> str:
+        """Its name as the supervisor knows it."""
+        return f"{self.group}:{self.name}"
+
+
+def is_local(host: str | None) -> bool:
+    """Whether an address is this machine's own: servers elsewhere are not ours to start."""
+    return host in _LOOPBACK
+
+
+def port_of(url: str, default: int) -> int:
+    """The port of an address."""
+    return urlsplit(url).port or default
+
+
+def programs(settings: Settings, feeds: tuple["Program", ...] = ()) -> list[Program]:
+    """All programs of the platform, with `feeds`, in the order in which they start."""
+    listed = [*_servers(settings), *_control(settings), *_data_plane(settings), *feeds]
+    return sorted(listed, key=lambda program: START_ORDER.index(program.group))
+
+
+def flight(
+    name: str, group: str, arguments: tuple[str, ...], metrics_port: int | None = None, **more: object
+) -> Program:
+    """One of our own processes: a `flight` command with a name of its own."""
+    environment = {"FLIGHT_INSTANCE": name}
+    if metrics_port is not None:
+        environment["FLIGHT_METRICS_PORT"] = str(metrics_port)
+    command = (sys.executable, "-m", "cli.main", *arguments)
+    return Program(name=name, group=group, arguments=command, environment=environment, **more)
+
+
+def feed_program(settings: Settings, name: str, arguments: tuple[str, ...], number: int = 0) -> Program:
+    """A feed under the supervisor; `number` tells feeds apart."""
+    port = _metrics_port(settings, 3 + number)
+    return flight(f"feed-{name}", "feeds", ("feed", *arguments, "--name", name), port, port=port)
+
+
+def _servers(settings: Settings) -> list[Program]:
+    found = []
+    host, _, port = settings.kafka_bootstrap.partition(",")[0].rpartition(":")
+    if is_local(host):
+        found.append(_embedded("kafka", settings, int(port), "FLIGHT_KAFKA_BOOTSTRAP", stop_wait_s=30))
+    url = settings.postgres_url.get_secret_value()
+    if is_local(urlsplit(url).hostname):
+        setting = "FLIGHT_POSTGRES_URL, FLIGHT_ANALYST_URL and FLIGHT_DAGSTER_URL"
+        # INT is its fast shutdown; TERM would wait for its clients.
+        found.append(_embedded("postgres", settings, port_of(url, 5432), setting, stop_wait_s=30, stop_signal="INT"))
+    for number, live_url in enumerate(settings.tile38_urls, 1):
+        if is_local(urlsplit(live_url).hostname):
+            name = f"tile38-{number}"
+            found.append(_embedded("tile38", settings, port_of(live_url, 9851), "FLIGHT_TILE38_URLS", name=name))
+    return found
+
+
+def _embedded(module: str, settings: Settings, port: int, setting: str, **more: Any) -> Program:
+    name = str(more.pop("name", module))
+    folder = settings.var.resolve() / name
+    command = (sys.executable, "-m", f"flight_platform.embedded.{module}", "--folder", str(folder), "--port", str(port))
+    return Program(name=name, group="servers", arguments=command, port=port, setting=setting, **more)
+
+
+def _data_plane(settings: Settings) -> list[Program]:
+    def port(number: int) -> int | None:
+        return _metrics_port(settings, number)
+
+    return [
+        flight("track-1", "consumers", ("track",), port(0), port=port(0)),
+        flight("live-1", "consumers", ("live",), port(1), port=port(1)),
+        flight("history-1", "consumers", ("history",), port(2), port=port(2)),
+        flight("api-active", "apis", ("serve", "active"), port=settings.active_port, setting="FLIGHT_ACTIVE_PORT"),
+        flight("api-history", "apis", ("serve", "history"), port=settings.history_port, setting="FLIGHT_HISTORY_PORT"),
+    ]
+
+
+def _metrics_port(settings: Settings, number: int) -> int | None:
+    """9101 and on for one platform on a machine; FLIGHT_METRICS_PORT=0 lets every process take a free one."""
+    if settings.metrics_port == 0:
+        return 0
+    return (settings.metrics_port or _FIRST_METRICS_PORT) + number
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Where Dagster keeps what is not in Postgres."""
+    return settings.var.resolve() / "dagster"
+
+
+def _control(settings: Settings) -> list[Program]:
+    if not (ROOT / "workspace.yaml").exists():
+        raise SettingsError(f"workspace.yaml is missing in {ROOT}: run `flight up` in a checkout of the platform")
+    environment = {"DAGSTER_HOME": str(dagster_home(settings)), "FLIGHT_INSTANCE": "dagster"}
+    workspace = ("-w", str(ROOT / "workspace.yaml"))
+    python = (sys.executable, "-m")
+    web = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(settings.dagster_port), *workspace)
+    return [
+        Program(
+            name="dagster-web", group="control", arguments=(*python, *web), environment=environment,
+            port=settings.dagster_port, setting="FLIGHT_DAGSTER_PORT", whole_group=True,
+        ),
+        Program(
+            name="dagster-daemon", group="control", arguments=(*python, "dagster._daemon", "run", *workspace),
+            environment=environment, whole_group=True,
+        ),
+    ]  # fmt: skip
