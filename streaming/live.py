@@ -148,12 +148,12 @@ class LiveConsumer:
             error = message.error()
             if error is None:
                 records.append(message)
-            elif error.code() != KafkaError._PARTITION_EOF:
+            elif not _is_end(message):
                 if error.fatal():
                     raise ServerUnavailableError(f"Kafka: {error}")
                 log.warning("kafka_error", problem=str(error))
-        last = {record.partition(): record.offset() for record in records}
-        ends = {m.partition(): m.offset() for m in messages if len(messages) > len(records) and m.error() is not None}
+        last = {record.partition(): record.offset() or 0 for record in records}
+        ends = {m.partition(): m.offset() or 0 for m in messages if _is_end(m)} if len(messages) > len(records) else {}
         finished = []
         for number, partition in self._partitions.items():
             partition.next = max(partition.next, last.get(number, -1) + 1, ends.get(number, -1))
@@ -188,11 +188,11 @@ class LiveConsumer:
         if self._writer.unfilled():
             self._fill()
         if self._partition_count is not None and self._writer.write_watermarks(ready, self._partition_count):
-            newest = max(ready.values(), default=0)
-            self._beat.watermark_ms = max(newest, self._beat.watermark_ms or 0) or None
+            newest = max([self._beat.watermark_ms or 0, *ready.values()])
+            self._beat.watermark_ms = newest or None
         self._newest.drop_older(self._clock() - self._window_ms)
         self._writer.count_objects(self._newest.rows(ready))
-        self._beat.lag_records = sum(self._lag(number) for number in self._partitions)
+        self._beat.lag_records = sum([self._lag(number) for number in self._partitions])
         away = self._writer.away()
         self._beat.note = f"live servers away: {', '.join(away)}" if away else ""
 
@@ -267,3 +267,9 @@ class LiveConsumer:
                 CONSUMER_LAG.remove(Stage.LIVE, number)
                 CONSUMER_WATERMARK.remove(Stage.LIVE, number)
         self._newest.drop_partitions(numbers)
+
+
+def _is_end(message: Message) -> bool:
+    """Whether it is no record but the word that a partition is read to its end."""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF

@@ -5,10 +5,28 @@
 How a flight lies in a live server is `fields.py`, on which servers it lies `shards.py`; writing is `writer.py`.
 """
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from flight_platform.model import Position
+import structlog
+
+from flight_platform.errors import ShardError
+from flight_platform.kafka import now_ms
+from flight_platform.live.fields import fields_of, position_of
+from flight_platform.live.link import Command, Links
+from flight_platform.live.shards import parse_shards
+from flight_platform.live.writer import PARTITIONS_ID
+from flight_platform.model import Position, format_flight_id
+from flight_platform.names import COLLECTION_FLIGHTS, COLLECTION_WATERMARKS
 from flight_platform.settings import Settings
+
+log = structlog.get_logger()
+
+METRES_PER_NM: Final = 1852.0
+_NO_LIMIT: Final = 100_000_000  # Tile38's own default is 100
+_WATERMARKS: Final[Command] = ("SCAN", COLLECTION_WATERMARKS, "LIMIT", _NO_LIMIT, "OBJECTS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,24 @@ class LiveAnswer:
     watermark_ms: int | None
 
 
+@dataclass(slots=True)
+class _Copy:
+    """A flight as one server holds it."""
+
+    time: int
+    item: Sequence[Any]  # id, point, fields and, where it was asked for, distance
+    fields: dict[bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the servers said: items of flights, and for each server its watermarks by partition, None if it is away."""
+
+    items: list[Sequence[Any]] = field(default_factory=list)
+    watermarks: dict[str, dict[int, int] | None] = field(default_factory=dict)
+    partitions: int = 0  # how many there are; 0 where no server knows
+
+
 class LiveReader:
     """Asks all live servers at once and merges their answers. Create and use it within one running event loop.
 
@@ -38,24 +74,130 @@ class LiveReader:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        shards = parse_shards(settings.tile38_urls)
+        self._links = [Links(shard) for shard in shards]
+        self._copies = min(settings.tile38_copies, len(shards))
+        self._window_ms = round(settings.live_window_s * 1000)
+        self._away: set[str] = set()
 
     async def close(self) -> None:
         """Closes all connections."""
-        raise NotImplementedError
+        for links in self._links:
+            links.close()
 
     async def within(self, bbox: tuple[float, float, float, float]) -> LiveAnswer:
         """The flights in a box (west, south, east, north); west > east crosses the antimeridian."""
-        raise NotImplementedError
+        west, south, east, north = bbox
+        # Tile38 finds nothing in a box whose west is east of its east.
+        spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        return await self._answer([_search("BOUNDS", south, low, north, high) for low, high in spans])
 
     async def get(self, flight_id: int) -> LiveAnswer:
         """One flight: zero or one position."""
-        raise NotImplementedError
+        return await self._answer([("GET", COLLECTION_FLIGHTS, format_flight_id(flight_id), "WITHFIELDS", "POINT")])
 
     async def nearby(self, latitude: float, longitude: float, radius_nm: float, limit: int) -> LiveAnswer:
         """The `limit` flights closest to a point within a radius, by flight id."""
-        raise NotImplementedError
+        # The server must not spend the limit on what has expired and is not swept yet.
+        alive = ("WHERE", "time", now_ms() - self._window_ms, "+inf")
+        near = ("LIMIT", limit, "DISTANCE", "POINTS", "POINT", latitude, longitude, radius_nm * METRES_PER_NM)
+        return await self._answer([("NEARBY", COLLECTION_FLIGHTS, *alive, *near)], nearest=limit)
 
     async def all(self) -> LiveAnswer:
         """All flights."""
-        raise NotImplementedError
+        return await self._answer([("SCAN", COLLECTION_FLIGHTS, "LIMIT", _NO_LIMIT, "POINTS")])
+
+    async def _answer(self, searches: list[Command], nearest: int | None = None) -> LiveAnswer:
+        told = await self._ask_all(searches)
+        copies = _newest_copies(told.items, now_ms() - self._window_ms)
+        if nearest is not None:
+            copies = sorted(copies, key=lambda copy: float(copy.item[3]))[:nearest]
+        positions = list(_positions(copies))
+        positions.sort(key=lambda position: position.flight_id or 0)
+        missing = _missing(told, self._copies)
+        times = [time for marks in told.watermarks.values() for time in (marks or {}).values()]
+        return LiveAnswer(positions, bool(missing), missing, max(times, default=0) or None)
+
+    async def _ask_all(self, searches: list[Command]) -> _Told:
+        told = _Told()
+        asked = [links.ask([*searches, _WATERMARKS]) for links in self._links]
+        for links, replies in zip(self._links, await asyncio.gather(*asked, return_exceptions=True), strict=True):
+            label = links.shard.label
+            if isinstance(replies, ShardError):
+                told.watermarks[label] = None
+                self._say_away(label, replies)
+                continue
+            if isinstance(replies, BaseException):
+                raise replies
+            self._say_back(label)
+            *found, (_cursor, marks) = replies
+            for search, reply in zip(searches, found, strict=True):
+                told.items += _items(search, reply)
+            told.watermarks[label] = {int(mark[0]): int(mark[1]) for mark in marks if mark[0].isdigit()}
+            count = next((int(mark[1]) for mark in marks if mark[0] == PARTITIONS_ID.encode()), 0)
+            told.partitions = max(told.partitions, count)
+        return told
+
+    def _say_away(self, label: str, error: ShardError) -> None:
+        if label not in self._away:  # once an outage
+            log.warning("live_server_away", server=label, problem=str(error))
+        self._away.add(label)
+
+    def _say_back(self, label: str) -> None:
+        if label in self._away:
+            log.info("live_server_back", server=label)
+            self._away.discard(label)
+
+
+def _search(*area: str | float) -> Command:
+    return ("INTERSECTS", COLLECTION_FLIGHTS, "LIMIT", _NO_LIMIT, "POINTS", *area)
+
+
+def _items(search: Command, reply: Any) -> list[Sequence[Any]]:
+    """The items of a reply: id, point, fields and, where it was asked for, distance."""
+    if search[0] != "GET":
+        items: list[Sequence[Any]] = reply[1]  # behind the cursor
+        return items
+    return [] if reply is None else [(str(search[2]).encode(), *reply)]
+
+
+def _newest_copies(items: Iterable[Sequence[Any]], after_ms: int) -> list[_Copy]:
+    """One copy a flight, the newest; none from before the window: a server may show it for 0.2 s after its end."""
+    copies: dict[bytes, _Copy] = {}
+    for item in items:
+        if len(item) < 3:
+            continue  # without fields it is not ours
+        fields = fields_of(item[2])
+        time = int(fields.get(b"time", b"0"))
+        other = copies.get(item[0])
+        if time > after_ms and (other is None or time > other.time):
+            copies[item[0]] = _Copy(time, item, fields)
+    return list(copies.values())
+
+
+def _positions(copies: Iterable[_Copy]) -> Iterator[Position]:
+    for copy in copies:
+        try:
+            yield position_of(copy.item[0], copy.item[1], copy.fields)
+        except ValueError as error:  # somebody else's object: no reason to answer nothing
+            log.warning("foreign_object", id=copy.item[0], problem=str(error))
+
+
+def _missing(told: _Told, copies: int) -> tuple[str, ...]:
+    """What an answer lacks.
+
+    A server holds all of a partition's flights that it should where it has that partition's watermark: consumers write
+    it only to a server that they have filled. So flights of a partition are missing where as many servers lack it as
+    there are copies of a flight.
+    """
+    away = [label for label, marks in told.watermarks.items() if marks is None]
+    lacking_all, culprits = [], set(away if len(away) >= copies else ())
+    if not told.partitions:
+        return (*sorted(away), "all partitions")
+    for partition in range(told.partitions):
+        lacking = [label for label, marks in told.watermarks.items() if marks is None or partition not in marks]
+        if len(lacking) == len(told.watermarks):
+            lacking_all.append(f"partition {partition}")
+        elif len(lacking) >= copies:
+            culprits.update(lacking)
+    return (*sorted(culprits), *lacking_all)
