@@ -1,0 +1,348 @@
+"""Freshness: which hop of the data plane has stopped, told from the heartbeats alone.
+
+    source ──► feed (one pair a source) ──► track ──► live
+                                                  └──► history
+
+`judge` is pure: heartbeats, a clock and what was remembered of the last look go in, stalls come out. `look` fetches
+the heartbeats. What is done about a stall is `alerts.py`'s matter; who looks, and how often, is the caller's.
+
+A hop is good while it *moves*; how old its times are says nothing (a recording tells of last year). A hop is named
+only for what it does itself: a source counts as long as its feed is in order, and a consumer has to keep up with what
+the hop before it passes on. So one cause has one name, the most upstream.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+from flight_platform.heartbeats import resident_bytes
+from flight_platform.history.sql import query
+from flight_platform.names import Stage
+
+ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
+WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
+KEEP_DEAD: Final = timedelta(minutes=5)  # how long the row of a dead process with a living successor is kept
+_GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one report a minute is no recovery
+_LOOK_S: Final = 5.0  # how often a look is taken; what happened between two is dated half-way
+_DEAD: Final = "its process does not answer: killed, hung, or cut off from Postgres"
+_NOTES_IN_WAIT: Final = {
+    "starting": "it has been starting all the time; does Kafka answer?",
+    "waiting for Kafka": "Kafka does not take its reports",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A row of `ops.heartbeats`."""
+
+    stage: str
+    instance: str
+    source: str = ""
+    started_at: datetime
+    beat_at: datetime
+    watermark: datetime | None = None
+    source_clock: datetime | None = None
+    lag_records: int | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """The processes of one hop taken together: newest times, sums of what waits and of what was done."""
+
+    name: str  # source:paris, feed:paris, track, live or history
+    processes: int = 0  # living ones
+    beat_at: float | None = None  # Unix seconds, as all times here; None where there is no process at all
+    watermark: float | None = None
+    source_clock: float | None = None
+    lag_records: int | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def alive(self) -> bool:
+        return self.processes > 0
+
+    @property
+    def stage(self) -> Stage:
+        return Stage(self.name.partition(":")[0])
+
+    @property
+    def source(self) -> str:
+        return self.name.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """What is remembered of a hop from one look to the next; Unix seconds."""
+
+    good_at: float  # when it was last seen to do its part
+    goods: int = _GOODS_TO_CLOSE  # how often in a row since it last stalled
+    moved_at: float  # when its watermark last moved
+    resumed_at: float  # when it last began to move after a rest
+    mark: float | None = None  # its watermark, or its clock for a source
+    behind_s: float = 0.0  # how far it was behind the hop before
+    accepted: int = 0  # of a feed: what it had accepted when its watermark last moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What one look leaves for the next."""
+
+    at: float
+    pulses: Mapping[str, Pulse]
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object that JSON can hold."""
+        return {"at": self.at, "pulses": {name: asdict(pulse) for name, pulse in self.pulses.items()}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> "Memory | None":
+        """The inverse of `to_json`; None for what an older version has left."""
+        if not data:
+            return None
+        try:
+            return cls(at=data["at"], pulses={name: Pulse(**pulse) for name, pulse in data["pulses"].items()})
+        except (KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """A hop that has stopped."""
+
+    stage: Stage
+    source: str
+    since: datetime
+    last_good: datetime | None
+    cause: str
+
+    @property
+    def name(self) -> str:
+        """The hop's name, as in `source:paris` or `track`."""
+        return f"{self.stage}:{self.source}" if self.source else str(self.stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one look has seen."""
+
+    now: datetime
+    hops: Mapping[str, Hop]
+    stalls: Sequence[Stall]
+    memory: Memory
+
+
+def look(
+    connection: psycopg.Connection[Any],
+    memory: Memory | None,
+    open_names: Iterable[str],
+    *,
+    threshold_s: float,
+    now: datetime | None = None,
+) -> Sighting:
+    """Reads the heartbeats and judges them; `now` is the database's clock where it is not given.
+
+    `open_names` are the hops that an open incident names: they stay stalled until they have shown life twice.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("freshness_heartbeats"), {"now": now}).fetchall()
+    clock: datetime = rows[0]["now"]
+    beats = [Beat(**{k: v for k, v in row.items() if k != "now"}) for row in rows if row["stage"] is not None]
+    return judge(beats, memory, open_names, threshold_s=threshold_s, now=clock)
+
+
+def sweep(connection: psycopg.Connection[Any], now: datetime) -> int:
+    """Removes the rows of dead processes that have a living successor; returns how many."""
+    arguments = {"now": now, "keep": KEEP_DEAD, "alive": timedelta(seconds=ALIVE_S)}
+    return connection.execute(query("freshness_sweep"), arguments).rowcount
+
+
+def sign_of_life(connection: psycopg.Connection[Any], instance: str, started_at: datetime, note: str) -> None:
+    """The own heartbeat of whoever looks, as stage `dagster`: somebody outside has to watch the watchman."""
+    row: dict[str, Any] = dict.fromkeys(("watermark", "source_clock", "lag_records", "metrics_port"))
+    row |= {"stage": WATCHMAN, "instance": instance, "source": "", "started_at": started_at, "note": note}
+    row |= {"counters": "{}", "rss_bytes": resident_bytes(), "pid": os.getpid()}
+    connection.execute(query("heartbeat"), row)
+
+
+def judge(
+    beats: Sequence[Beat],
+    memory: Memory | None,
+    open_names: Iterable[str],
+    *,
+    threshold_s: float,
+    now: datetime,
+) -> Sighting:
+    """Which hops have stalled. Call it every few seconds, each time with the memory of the call before."""
+    at = now.timestamp()
+    # Nobody looked for a while: what happened meanwhile cannot be dated, so every hop has its full time again.
+    if memory is not None and not 0 <= at - memory.at <= 2 * threshold_s:
+        memory = None
+    hops = _hops(beats, at)
+    bench = _Bench(memory, frozenset(open_names), threshold_s, at)
+    sources = sorted(hop.source for hop in hops.values() if hop.stage is Stage.FEED)
+    for source in sources:
+        bench.judge_feed(hops[f"feed:{source}"])
+        bench.judge_source(hops[f"source:{source}"], hops[f"feed:{source}"])
+    reports = _merge("feed", [hops[f"feed:{source}"] for source in sources])
+    bench.follow(reports)
+    bench.judge_consumer(hops["track"], reports)
+    for name in ("live", "history"):
+        bench.judge_consumer(hops[name], hops["track"])
+    return Sighting(now=now, hops=hops, stalls=bench.stalls, memory=Memory(at=at, pulses=bench.pulses))
+
+
+class _Bench:
+    """One look: the pulses of the last one are brought up to date, hop by hop, upstream first."""
+
+    def __init__(self, memory: Memory | None, open_names: frozenset[str], threshold_s: float, at: float) -> None:
+        self._before = memory.pulses if memory else {}
+        self._before_at = memory.at if memory else at
+        self._open, self._threshold_s, self._at = open_names, threshold_s, at
+        self.pulses: dict[str, Pulse] = {}
+        self.stalls: list[Stall] = []
+
+    def judge_feed(self, feed: Hop) -> None:
+        """A feed is good while it is alive and Kafka takes what it has accepted."""
+        pulse = self.follow(feed)
+        accepted = feed.counters.get("accepted", 0)
+        moved = pulse.moved_at == self._at
+        settled = accepted if moved else min(accepted, pulse.accepted)
+        self.pulses[feed.name] = replace(pulse, accepted=settled)
+        if not feed.alive:
+            self._settle(feed, good=False, baseline=feed.beat_at, cause=_DEAD)
+        elif feed.note in _NOTES_IN_WAIT:
+            self._settle(feed, good=False, cause=_NOTES_IN_WAIT[feed.note])
+        else:
+            waits = accepted > settled and _ahead_s(feed.source_clock, feed.watermark) > 0
+            self._settle(feed, good=not waits, cause="what it accepts is not acknowledged; does Kafka answer?")
+
+    def judge_source(self, source: Hop, feed: Hop) -> None:
+        """A source is good while its own clock moves, be the sky empty; unknown while its feed is not in order."""
+        pulse = self.follow(source)
+        in_order = feed.alive and feed.note not in _NOTES_IN_WAIT
+        good = (pulse.moved_at == self._at) if in_order else None
+        self._settle(source, good=good, cause="its feed is alive, but the source gives nothing new")
+
+    def judge_consumer(self, hop: Hop, upstream: Hop) -> None:
+        """A consumer is good while it has, or comes nearer to, what the hop before it has passed on."""
+        pulse = self.follow(hop)
+        ahead = self.pulses[upstream.name]
+        behind_s = _ahead_s(upstream.watermark, hop.watermark)
+        moved = pulse.moved_at == self._at
+        good: bool | None = hop.alive and (
+            behind_s <= 0 or (moved and (behind_s <= self._threshold_s or behind_s < pulse.behind_s))
+        )
+        self.pulses[hop.name] = replace(pulse, behind_s=behind_s)
+        # It can be blamed for what it leaves lying only while something comes: not if the hop before has stopped too.
+        baseline = max(pulse.good_at, ahead.resumed_at)
+        due = ahead.moved_at - baseline > self._threshold_s / 2
+        if hop.beat_at is None:
+            self._settle(hop, good=None if not due else False, baseline=baseline, cause="no such process runs")
+        elif not hop.alive:
+            self._settle(hop, good=False, baseline=hop.beat_at, cause=_DEAD)
+        else:
+            state = "falls further behind" if moved else "takes nothing"
+            cause = f"its process is alive and {state}{_waiting(hop)}"
+            self._settle(hop, good=good or (None if not due else False), baseline=baseline, cause=cause)
+
+    def follow(self, hop: Hop) -> Pulse:
+        """Brings a hop's pulse up to date: has what it tells moved since the last look?"""
+        at = self._at
+        mark = hop.source_clock if hop.stage is Stage.SOURCE else hop.watermark
+        pulse = self._before.get(hop.name)
+        if pulse is None:
+            goods = 0 if hop.name in self._open else _GOODS_TO_CLOSE
+            accepted = hop.counters.get("accepted", 0)
+            pulse = Pulse(good_at=at, goods=goods, moved_at=at, resumed_at=at, mark=mark, accepted=accepted)
+        elif mark is not None and mark != pulse.mark:
+            rested = at - pulse.moved_at > self._threshold_s
+            pulse = replace(pulse, mark=mark, moved_at=at, resumed_at=at if rested else pulse.resumed_at)
+        self.pulses[hop.name] = pulse
+        return pulse
+
+    def _settle(self, hop: Hop, *, good: bool | None, cause: str, baseline: float | None = None) -> None:
+        """Writes down how the hop is; None: it cannot be told, so nothing opens and nothing closes."""
+        pulse, is_open = self.pulses[hop.name], hop.name in self._open
+        if good:
+            since_last_s = min(self._at - self._before_at, _LOOK_S)
+            pulse = replace(pulse, good_at=self._at - since_last_s / 2, goods=pulse.goods + 1)
+        elif good is None and not is_open and baseline is None:
+            pulse = replace(pulse, good_at=self._at)
+        silent_since = pulse.good_at if baseline is None else max(pulse.good_at, baseline)
+        if good is False and self._at - silent_since > self._threshold_s:
+            pulse = replace(pulse, goods=0)
+        self.pulses[hop.name] = pulse
+        if pulse.goods == 0 or (is_open and pulse.goods < _GOODS_TO_CLOSE):
+            self.stalls.append(
+                Stall(
+                    stage=hop.stage,
+                    source=hop.source,
+                    since=datetime.fromtimestamp(silent_since, UTC),
+                    last_good=None if pulse.mark is None else datetime.fromtimestamp(pulse.mark, UTC),
+                    cause=cause,
+                )
+            )
+
+
+def _hops(beats: Sequence[Beat], at: float) -> dict[str, Hop]:
+    """The hops of which something is known, and the three that must always be there."""
+    groups: dict[str, list[Beat]] = {"track": [], "live": [], "history": []}
+    for beat in beats:
+        if beat.stage == Stage.FEED:
+            groups.setdefault(f"feed:{beat.source}", []).append(beat)
+            groups.setdefault(f"source:{beat.source}", []).append(beat)
+        elif beat.stage in groups:
+            groups[beat.stage].append(beat)
+    return {name: _hop(name, members, at) for name, members in groups.items()}
+
+
+def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
+    if not beats:
+        return Hop(name=name)
+    living = [beat for beat in beats if at - beat.beat_at.timestamp() <= ALIVE_S]
+    newest = max(living or beats, key=lambda beat: beat.beat_at)
+    counters: dict[str, int] = {}
+    for beat in living:
+        for outcome, count in beat.counters.items():
+            counters[outcome] = counters.get(outcome, 0) + count
+    lags = [beat.lag_records for beat in living if beat.lag_records is not None]
+    return Hop(
+        name=name,
+        processes=len(living),
+        beat_at=newest.beat_at.timestamp(),
+        watermark=_newest(beat.watermark for beat in living or beats),
+        source_clock=_newest(beat.source_clock for beat in living or beats),
+        lag_records=sum(lags) if lags else None,
+        counters=counters,
+        note=newest.note,
+    )
+
+
+def _merge(name: str, hops: Sequence[Hop]) -> Hop:
+    """Several feeds as the one hop before `track`."""
+    marks = [hop.watermark for hop in hops if hop.alive and hop.watermark is not None]
+    return Hop(name=name, processes=sum(hop.processes for hop in hops), watermark=max(marks, default=None))
+
+
+def _newest(moments: Iterable[datetime | None]) -> float | None:
+    return max((moment.timestamp() for moment in moments if moment is not None), default=None)
+
+
+def _ahead_s(first: float | None, second: float | None) -> float:
+    """How far the first time is ahead of the second; endlessly where there is no second."""
+    if first is None:
+        return 0.0
+    return float("inf") if second is None else first - second
+
+
+def _waiting(hop: Hop) -> str:
+    lag = "" if hop.lag_records is None else f"; {hop.lag_records} records wait for it in Kafka"
+    return lag + (f"; it says: {hop.note}" if hop.note and hop.note != "running" else "")
