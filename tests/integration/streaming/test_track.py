@@ -1,0 +1,156 @@
+"""The tracker on a real Kafka: every report is judged once, whoever is killed."""
+
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from flight_platform import kafka
+from flight_platform.codec import decode, encode
+from flight_platform.kafka import headers_of, partition_of
+from flight_platform.model import Position, address_of, format_flight_id
+from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Header, Reason
+from flight_platform.settings import Settings
+from flight_platform.testing import wait_until
+from streaming.feed import report_of
+from streaming.tracking import Aircraft, Outcome
+from tests.processes import new_settings, records, send_reports, stage
+
+pytestmark = pytest.mark.integration
+START_MS = 1_700_000_000_000
+
+
+def traffic(aircraft: int, reports: int, *, first: int = 0, step_ms: int = 1000) -> list[Position]:
+    """Aircraft that fly north side by side, one report each second, in the order of time."""
+    return [
+        Position(
+            icao24=f"{0x400000 + number:06x}",
+            time=START_MS + second * step_ms,
+            received_at=START_MS + second * step_ms + 50,
+            latitude=40 + second * 0.002,
+            longitude=number * 0.1,
+            altitude_ft=35_000,
+            ground_speed_kt=430.0,
+            callsign=f"TST{number}",
+            source="test",
+        )
+        for second in range(first, first + reports)
+        for number in range(aircraft)
+    ]
+
+
+def expected_ids(positions: list[Position]) -> set[tuple[str, int, int]]:
+    """What an undisturbed tracker passes: address, time and flight id."""
+    known: dict[str, Aircraft] = {}
+    passed = set()
+    for position in positions:
+        aircraft = known.setdefault(position.icao24, Aircraft(address_of(position.icao24)))
+        for verdict in aircraft.judge(report_of(position)):
+            if verdict.outcome is Outcome.PASSED:
+                passed.add((verdict.report.payload.icao24, verdict.report.time, verdict.flight_id))
+    return passed
+
+
+def tracked(settings: Settings) -> list[Position]:
+    return [decode(message.value() or b"") for message in records(settings, TOPIC_POSITIONS)]
+
+
+def ids(positions: list[Position]) -> set[tuple[str, int, int]]:
+    return {(p.icao24, p.time, p.flight_id or 0) for p in positions}
+
+
+def test_reports_become_positions_in_their_partition(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    sent = traffic(20, 30)
+    with stage("track", settings, tmp_path) as tracker:
+        send_reports(settings, sent)
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        assert tracker.terminate() == 0
+    messages = records(settings, TOPIC_POSITIONS)
+    assert ids([decode(m.value() or b"") for m in messages]) == expected_ids(sent)
+    for message in messages:
+        position = decode(message.value() or b"")
+        assert message.key() == format_flight_id(position.flight_id or 0).encode()
+        assert message.partition() == partition_of(position.icao24, settings.kafka_partitions)
+    states = {m.key() for m in records(settings, TOPIC_TRACKER)}
+    assert states == {p.icao24.encode() for p in sent}
+
+
+def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    run = traffic(1, 20)
+    jump = Position(icao24=run[0].icao24, time=START_MS + 10_500, received_at=START_MS, latitude=-30.0, longitude=100.0)
+    late_enough = [
+        Position(icao24=p.icao24, time=p.time + 130_000, received_at=p.time, latitude=p.latitude, longitude=p.longitude)
+        for p in run[-3:]
+    ]
+    with stage("track", settings, tmp_path):
+        send_reports(settings, [*run[:11], jump, *run[11:]])
+        producer = kafka.producer(settings)
+        producer.produce(settings.topic(TOPIC_REPORTS), b"\xff\xfenot protobuf", run[0].icao24)
+        stranger = Position(icao24="XYZ", time=START_MS, received_at=START_MS, latitude=1.0, longitude=1.0)
+        producer.produce(settings.topic(TOPIC_REPORTS), encode(stranger), run[0].icao24)
+        producer.flush(10)
+        send_reports(settings, late_enough)
+        wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 30, "three dead letters")
+    letters = {headers_of(m.headers())[Header.REASON]: m for m in records(settings, TOPIC_DEAD_LETTERS)}
+    assert set(letters) == {Reason.UNDECODABLE, Reason.OUT_OF_RANGE, Reason.IMPLAUSIBLE}
+    assert letters[Reason.UNDECODABLE].value() == b"\xff\xfenot protobuf"
+    assert decode(letters[Reason.IMPLAUSIBLE].value() or b"") == jump
+    head = headers_of(letters[Reason.IMPLAUSIBLE].headers())
+    assert head[Header.TOPIC] == settings.topic(TOPIC_REPORTS)
+    assert int(head[Header.OFFSET]) == 11
+
+
+def test_killed_five_times_nothing_is_lost_doubled_or_renamed(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    sent: list[Position] = []
+    for round_ in range(5):
+        with stage("track", settings, tmp_path, "track-1") as tracker:
+            part = traffic(50, 40, first=round_ * 40)
+            sent += part
+            send_reports(settings, part)
+            wait_until(lambda: len(tracked(settings)) > round_ * 2000 - 1500, 30, "progress")  # noqa: B023
+            tracker.kill()
+    with stage("track", settings, tmp_path, "track-1"):
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+    positions = tracked(settings)
+    assert len(positions) == len(sent)
+    assert ids(positions) == expected_ids(sent)
+
+
+def test_another_tracker_takes_over_within_15_seconds(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    sent = traffic(40, 30)
+    with stage("track", settings, tmp_path) as first, stage("track", settings, tmp_path) as second:
+        send_reports(settings, sent)
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        wait_until(lambda: min(first.said("assigned"), second.said("assigned")), 15, "both have partitions")
+        more = traffic(40, 30, first=30)
+        first.kill()
+        killed_at = monotonic()
+        send_reports(settings, more)
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 30, "the rest")
+        assert monotonic() - killed_at < 15
+    assert ids(tracked(settings)) == expected_ids(sent + more)
+    assert len(tracked(settings)) == len(sent + more)
+
+
+def test_frozen_tracker_that_wakes_up_writes_nothing_twice(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    sent = traffic(40, 30)
+    with stage("track", settings, tmp_path) as frozen:
+        send_reports(settings, sent)
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        frozen.suspend()
+        more = traffic(40, 30, first=30)
+        send_reports(settings, more)
+        with stage("track", settings, tmp_path):
+            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 30, "the rest")
+            frozen.resume()
+            last = traffic(40, 10, first=60)
+            send_reports(settings, last)
+            everything = sent + more + last
+            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(everything), 30, "all of it")
+    assert len(tracked(settings)) == len(everything)
+    assert ids(tracked(settings)) == expected_ids(everything)

@@ -1,0 +1,116 @@
+"""The platform's processes as children of a test, and what lies in Kafka as lists: tools of the tests that kill things."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+from confluent_kafka import Message, TopicPartition
+
+from flight_platform import kafka
+from flight_platform.codec import encode
+from flight_platform.model import Position
+from flight_platform.names import TOPIC_REPORTS
+from flight_platform.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class StageProcess:
+    """One always-on process of the platform, in a process of its own; its log is kept for when a test fails."""
+
+    def __init__(self, stage: str, settings: Settings, log_folder: Path, instance: str | None = None) -> None:
+        self.stage, self.instance = stage, instance or f"{stage}-{token_hex(3)}"
+        self.log = log_folder / f"{self.instance}.log"
+        environment = (
+            os.environ | settings.environment() | {"FLIGHT_INSTANCE": self.instance, "FLIGHT_LOG_FORMAT": "json"}
+        )
+        code = f"from streaming.{stage} import run; from flight_platform.settings import Settings; run(Settings.read())"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def suspend(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> int:
+        """Ends it as an operator does; returns the exit code."""
+        self._process.terminate()
+        return self._process.wait(30)
+
+    def said(self, action: str) -> int:
+        """How often its log has that action."""
+        return self.log.read_text().count(f'"event": "{action}"')
+
+
+@contextmanager
+def stage(name: str, settings: Settings, log_folder: Path, instance: str | None = None) -> Iterator[StageProcess]:
+    """A process of that stage for the length of the body."""
+    process = StageProcess(name, settings, log_folder, instance)
+    try:
+        yield process
+    finally:
+        if process.alive:
+            process.kill()
+
+
+def new_settings(kafka_bootstrap: str, **more: object) -> Settings:
+    """Settings with topics of their own on the session's broker, made."""
+    settings = Settings.read(
+        kafka_bootstrap=kafka_bootstrap, kafka_topic_prefix=f"t{token_hex(4)}.", **{"kafka_partitions": 4, **more}
+    )
+    kafka.ensure_topics(settings)
+    return settings
+
+
+def send_reports(settings: Settings, positions: list[Position]) -> None:
+    """Puts reports into `flight.reports` as a feed does, and waits until Kafka has them all."""
+    producer = kafka.producer(settings)
+    for number, position in enumerate(positions):
+        producer.produce(settings.topic(TOPIC_REPORTS), encode(position), position.icao24)
+        if number % 1000 == 0:
+            producer.poll(0)
+    left = producer.flush(30)
+    if left:
+        raise TimeoutError(f"{left} reports not acknowledged")
+
+
+def records(settings: Settings, topic: str) -> list[Message]:
+    """All that is committed in a topic now, each partition in its order."""
+    reader = kafka.consumer(
+        settings, group=f"reader-{token_hex(4)}", **{"group.protocol": "classic", "enable.partition.eof": True}
+    )
+    name = settings.topic(topic)
+    partitions = reader.list_topics(name, timeout=10).topics[name].partitions
+    reader.assign([TopicPartition(name, number, 0) for number in partitions])
+    found: list[Message] = []
+    ended = 0
+    while ended < len(partitions):
+        for message in reader.consume(10_000, 0.5):
+            if message.error() is None:
+                found.append(message)
+            else:
+                ended += 1
+    reader.close()
+    return found
