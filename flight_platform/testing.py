@@ -1,4 +1,4 @@
-"""What tests of the platform, ours and yours, need of it: a migrated database of their own, and waiting without sleep."""
+"""What tests of the platform, ours and yours, need: a migrated database of their own, and waiting without sleep."""
 
 import secrets
 import time
@@ -32,16 +32,21 @@ def migrated_database(server: PostgresServer) -> Iterator[DatabaseUrls]:
     """A database of its own with all migrations and its analysts' role; both are gone afterwards."""
     name = f"test_{secrets.token_hex(6)}"
     analyst = f"analyst_{name}"
+    _administer(server, "CREATE DATABASE {}", name)
+    try:
+        address = server.url(name)
+        analyst_url = _as_user(address, analyst, secrets.token_hex(8))
+        migrate(address, analyst_url)
+        yield {"postgres_url": address, "analyst_url": analyst_url}
+    finally:
+        _administer(server, "DROP DATABASE {} WITH (FORCE)", name)
+        _administer(server, "DROP ROLE IF EXISTS {}", analyst)
+
+
+def _administer(server: PostgresServer, statement: str, name: str) -> None:
+    """On a connection of its own each time: the test may have restarted the server."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            address = server.url(name)
-            analyst_url = _as_user(address, analyst, secrets.token_hex(8))
-            migrate(address, analyst_url)
-            yield {"postgres_url": address, "analyst_url": analyst_url}
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(analyst)))
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def _as_user(url: str, user: str, password: str) -> str:

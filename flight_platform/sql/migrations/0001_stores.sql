@@ -78,6 +78,7 @@ CREATE TABLE ops.ledger (
     last_time timestamptz,
     PRIMARY KEY (topic, kafka_partition, from_offset),
     CHECK (to_offset > from_offset),
+    CHECK (records <= to_offset - from_offset),
     CHECK (records = rows + repeats + quarantined),
     CHECK (late <= rows)
 );
