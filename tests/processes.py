@@ -1,4 +1,4 @@
-"""The platform's processes as children of a test, and what lies in Kafka as lists: tools of the tests that kill things."""
+"""The platform's processes as children of a test, and what lies in Kafka as lists."""
 
 import os
 import signal
