@@ -110,11 +110,8 @@ def lay_out(settings: Settings, progress: Progress) -> None:
 def start_processes(
     settings: Settings, programs: Sequence[Program], supervisor: "Supervisor", progress: Progress
 ) -> None:
-    """Starts Dagster, the consumers and the APIs side by side and waits for each but Dagster, which takes longest."""
-    for group in ("control", "consumers", "apis"):
-        for program in programs:
-            if program.group == group:
-                supervisor.start_program(program)
+    """Starts consumers and APIs side by side and waits for each; then Dagster, whose start takes a core for long."""
+    _start(("consumers", "apis"), programs, supervisor)
     for program in programs:
         if program.group == "consumers":
             with progress.step(program.name):
@@ -122,6 +119,13 @@ def start_processes(
     for name, port in (("api-active", settings.active_port), ("api-history", settings.history_port)):
         with progress.step(f"{name} on port {port}"):
             wait_for(name, lambda port=port: answers_ok(f"http://127.0.0.1:{port}/readyz"), supervisor, name)  # type: ignore[misc]
+    _start(("control",), programs, supervisor)
+
+
+def _start(groups: tuple[str, ...], programs: Sequence[Program], supervisor: "Supervisor") -> None:
+    for program in programs:
+        if program.group in groups:
+            supervisor.start_program(program)
 
 
 def wait_for_dagster(settings: Settings, supervisor: "Supervisor", progress: Progress) -> None:

@@ -41,7 +41,7 @@ def load_past(settings: Settings, supervisor: "Supervisor", paths: dict[str, Pat
 
 
 def _feed_to_its_end(settings: Settings, supervisor: "Supervisor", recording: Recording, path: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "feed", "replay", str(path), "--rebase", "end-now", "--speed", "0"]
+    command = [sys.executable, "-m", "cli.main", "feed", "replay", str(path), "--rebase", "end-now"]
     command += ["--name", recording.name]
     environment = os.environ | settings.environment() | {f"{PREFIX}INSTANCE": f"feed-{recording.name}"}
     log = supervisor.log_of(f"feed-{recording.name}")

@@ -63,7 +63,7 @@ def _say_all(shown: dict[str, dict[str, Any]], versions: dict[str, str], finding
     say()
     say("  ".join([f"python {sys.version.split()[0]}", *(f"{name} {number}" for name, number in versions.items())]))
     say()
-    marks = {True: "ok", False: "MISSING"}
+    marks = {True: "ok", False: "FAILED"}
     rows = [[f.name, marks[f.ok] if f.needed or f.ok else "absent", f.found] for f in findings]
     say(table(["what", "state", "found"], rows))
     for finding in findings:
@@ -78,12 +78,14 @@ def shown_settings(settings: "Settings") -> dict[str, dict[str, Any]]:
     from cli.addresses import masked
     from flight_platform.settings import PREFIX
 
-    def plain(value: Any) -> Any:
+    def plain(name: str, value: Any) -> Any:
         if isinstance(value, SecretStr):
             text = value.get_secret_value()
             return masked(text) if "://" in text else _SECRET
+        if name == "alert_urls":  # apprise hides tokens anywhere in an address: only the kind is shown
+            return ", ".join(f"{part.partition('://')[0]}://{_SECRET}" for part in value) or None
         if isinstance(value, tuple):
-            return ", ".join(masked(str(part)) for part in value) or None
+            return ", ".join(masked(str(part)) for part in value)
         if isinstance(value, str) and "://" in value:
             return masked(value)
         return value if value is None or isinstance(value, int | float) else str(value)
@@ -92,7 +94,7 @@ def shown_settings(settings: "Settings") -> dict[str, dict[str, Any]]:
     for name in type(settings).model_fields:
         variable = f"{PREFIX}{name.upper()}"
         origin = "environment" if variable in os.environ else "file" if name in settings.model_fields_set else "default"
-        shown[variable] = {"value": plain(getattr(settings, name)), "from": origin}
+        shown[variable] = {"value": plain(name, getattr(settings, name)), "from": origin}
     return shown
 
 
@@ -105,9 +107,9 @@ def _version(name: str) -> str:
 
 def tools(settings: "Settings") -> list[Finding]:
     """The programs that the embedded servers need."""
-    from cli.programs import programs
+    from cli.programs import embedded_servers
 
-    embedded = {program.name.partition("-")[0] for program in programs(settings) if program.group == "servers"}
+    embedded = {program.name.partition("-")[0] for program in embedded_servers(settings)}
     found = [
         _tool(
             "java", ("java", "-version"), "install Java 17 or later: apt install openjdk-17-jre-headless", _java_problem
@@ -163,7 +165,7 @@ def _answer(name: str, ask: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(name=name, ok=True, found=ask())
     except FlightError as error:
-        return Finding(name=name, ok=False, found=str(error).partition(". ")[0], remedy=remedy)
+        return Finding(name=name, ok=False, found=str(error).partition(". Start ")[0], remedy=remedy)
 
 
 def kafka_answer(settings: "Settings") -> str:
@@ -203,7 +205,7 @@ def live_answer(url: str) -> str:
     try:
         facts = client.execute_command("SERVER")  # type: ignore[no-untyped-call]
     except redis.RedisError as error:
-        raise ServerUnavailableError(f"{masked(url)} does not answer ({error})") from error
+        raise ServerUnavailableError(f"{masked(url)} does not answer ({str(error).partition('. ')[0]})") from error
     finally:
         client.close()
     return f"{_live_kind(facts)} at {masked(url)}"

@@ -30,6 +30,19 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _before_every_command() -> None:
+    """Says warnings on standard error; the processes set up their own, fuller log when they start."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _add(to: typer.Typer, name: str, function: Callable[..., Any], *examples: str, panel: str | None = None) -> None:
     """Registers a command; its help ends with the examples."""
     epilog = "\n\n".join(["Examples:" if len(examples) > 1 else "Example:", *examples])

@@ -29,7 +29,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="flight")
     except psycopg.OperationalError as error:
-        problem = str(error).strip().splitlines()[-1]
+        problem = str(error).strip().splitlines()[0].rpartition("failed: ")[2]
         raise ServerUnavailableError(
             f"Postgres at {where(url)} does not answer ({problem}). Start the platform with `flight up`, "
             "or name your server in FLIGHT_POSTGRES_URL and FLIGHT_ANALYST_URL"

@@ -52,13 +52,11 @@ def port_of(url: str, default: int) -> int:
 
 def programs(settings: Settings, feeds: tuple["Program", ...] = ()) -> list[Program]:
     """All programs of the platform, with `feeds`, in the order in which they start."""
-    listed = [*_servers(settings), *_control(settings), *_data_plane(settings), *feeds]
+    listed = [*embedded_servers(settings), *_control(settings), *_data_plane(settings), *feeds]
     return sorted(listed, key=lambda program: START_ORDER.index(program.group))
 
 
-def flight(
-    name: str, group: str, arguments: tuple[str, ...], metrics_port: int | None = None, **more: object
-) -> Program:
+def flight(name: str, group: str, arguments: tuple[str, ...], metrics_port: int | None = None, **more: Any) -> Program:
     """One of our own processes: a `flight` command with a name of its own."""
     environment = {"FLIGHT_INSTANCE": name}
     if metrics_port is not None:
@@ -73,7 +71,8 @@ def feed_program(settings: Settings, name: str, arguments: tuple[str, ...], numb
     return flight(f"feed-{name}", "feeds", ("feed", *arguments, "--name", name), port, port=port)
 
 
-def _servers(settings: Settings) -> list[Program]:
+def embedded_servers(settings: Settings) -> list[Program]:
+    """Those servers that the settings place on this machine."""
     found = []
     host, _, port = settings.kafka_bootstrap.partition(",")[0].rpartition(":")
     if is_local(host):

@@ -63,9 +63,9 @@ def answers_ok(url: str, timeout_s: float = 2) -> bool:
 
 
 def beats(settings: Settings, instance: str) -> bool:
-    """Whether a process has beaten within the last seconds, and is past its start."""
+    """Whether a process has beaten within the last seconds."""
     from cli.postgres import connected, query, rows
 
     with connected(settings.postgres_url.get_secret_value()) as connection:
         listed = rows(connection, query("status_heartbeats"))
-    return any(b["instance"] == instance and b["beat_age_s"] < 5 and b["note"] != "starting" for b in listed)
+    return any(b["instance"] == instance and b["beat_age_s"] < 5 for b in listed)

@@ -21,8 +21,11 @@ def feed(
     bbox: Annotated[str | None, typer.Option(help="Only inside west,south,east,north (degrees).")] = None,
     interval: Annotated[float | None, typer.Option(help="Seconds between two polls.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Time zone of a source that names none, as Asia/Tokyo.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Replay: times real time; 0 is as fast as it goes.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Replay: times real time; without it, as fast as it goes.")
+    ] = None,
     rebase: Annotated[str | None, typer.Option(help="Replay: `now` starts it now, `end-now` lets it end now.")] = None,
+    shift: Annotated[float | None, typer.Option(help="Replay: move all times by so many seconds.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Replay: start again at its end.")] = False,
     limit: Annotated[int | None, typer.Option(help="End after so many reports.", min=1)] = None,
     dry_run: Annotated[
@@ -44,6 +47,7 @@ def feed(
         "timezone": timezone,
         "speed": speed,
         "rebase": rebase,
+        "shift": shift,
         "loop": loop or None,
         "limit": limit,
     }
