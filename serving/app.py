@@ -33,6 +33,7 @@ def make_app(
         lifespan=lifespan,
         docs_url=None,  # both of FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a path that is not ours is a 404, not a redirect to another
     )
     problems.install(app)
     app.include_router(routes)

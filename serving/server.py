@@ -23,7 +23,9 @@ class _ToStructlog(logging.Handler):
     """What libraries log, in our form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log.log(record.levelno, "library_log", logger=record.name, message=record.getMessage())
+        log.log(
+            record.levelno, "library_log", logger=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )
 
 
 def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:

