@@ -121,7 +121,7 @@ def describe(message: "Message") -> dict[str, Any]:
     from flight_platform.kafka import headers_of
     from flight_platform.names import Header
 
-    headers = headers_of(message.headers())  # type: ignore[arg-type]
+    headers = headers_of(message)
     original = message.value() or b""
     try:
         text = bytes(original).decode()

@@ -6,10 +6,10 @@ partitioner does it for the reports (their key is the address), and the tracker 
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from flight_platform import names
@@ -158,9 +158,10 @@ def end_offsets(client: Consumer, partitions: list[TopicPartition]) -> dict[tupl
     return {(p.topic, p.partition): client.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
 
 
-def headers_of(pairs: list[tuple[str, bytes]] | None) -> dict[str, str]:
+def headers_of(message: Message) -> dict[str, str]:
     """A record's headers as text."""
-    return {name: value.decode("utf-8", "replace") for name, value in pairs or []}
+    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in pairs}
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[str, str | bytes | None]]:

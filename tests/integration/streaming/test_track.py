@@ -93,11 +93,11 @@ def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str,
         producer.flush(10)
         send_reports(settings, late_enough)
         wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 30, "three dead letters")
-    letters = {headers_of(m.headers())[Header.REASON]: m for m in records(settings, TOPIC_DEAD_LETTERS)}
+    letters = {headers_of(m)[Header.REASON]: m for m in records(settings, TOPIC_DEAD_LETTERS)}
     assert set(letters) == {Reason.UNDECODABLE, Reason.OUT_OF_RANGE, Reason.IMPLAUSIBLE}
     assert letters[Reason.UNDECODABLE].value() == b"\xff\xfenot protobuf"
     assert decode(letters[Reason.IMPLAUSIBLE].value() or b"") == jump
-    head = headers_of(letters[Reason.IMPLAUSIBLE].headers())
+    head = headers_of(letters[Reason.IMPLAUSIBLE])
     assert head[Header.TOPIC] == settings.topic(TOPIC_REPORTS)
     assert int(head[Header.OFFSET]) == 11
 

@@ -1,6 +1,7 @@
 """Identifiers, ranges and callsigns of the position report."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,10 @@ from flight_platform.model import (
 )
 
 GOOD = Position(icao24="3c6444", time=0, received_at=0, latitude=0.0, longitude=0.0)
+
+
+def changed(name: str, value: Any) -> Position:
+    return replace(GOOD, **{name: value})
 
 
 @given(st.integers(0, 2 * NON_ICAO_BIT - 1), st.integers(0, 2**32 - 1))
@@ -54,16 +59,16 @@ def test_no_address(text: str) -> None:
 def test_limits_are_possible_and_beyond_is_not(name: str) -> None:
     low, high = RANGES[name]
     for value in (low, high):
-        assert out_of_range(replace(GOOD, **{name: value})) is None
+        assert out_of_range(changed(name, value)) is None
     for value in (low - 1, high + 1, float("nan")):
-        assert name in (out_of_range(replace(GOOD, **{name: value})) or "")
+        assert name in (out_of_range(changed(name, value)) or "")
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("squawk", "7780"), ("squawk", "123"), ("icao24", "3C6444"), ("icao24", "")]
 )
 def test_impossible_texts(name: str, value: str) -> None:
-    assert name in (out_of_range(replace(GOOD, **{name: value})) or "")
+    assert name in (out_of_range(changed(name, value)) or "")
 
 
 @pytest.mark.parametrize(

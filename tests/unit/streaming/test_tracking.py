@@ -103,7 +103,7 @@ def test_touch_and_go_is_one_flight() -> None:
         [
             *leg(0, 300, on_ground=False, **low),  # type: ignore[arg-type]
             *[report(310 + i, (49.0, 2.53), on_ground=True, ground_speed_kt=80.0) for i in range(20)],
-            *leg(335, 300, origin=(49.0, 2.54), on_ground=False, **low),  # type: ignore[arg-type]
+            *leg(335, 300, origin=(49.0, 2.54), on_ground=False, **low),
         ]
     )
     assert len(flights(verdicts)) == 1
