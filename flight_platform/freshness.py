@@ -88,7 +88,7 @@ class Pulse:
     resumed_at: float  # when it last began to move after a rest
     mark: float | None = None  # its watermark, or its clock for a source
     behind_s: float = 0.0  # how far it was behind the hop before
-    accepted: int = 0  # of a feed: what it had accepted when its watermark last moved
+    count: int = 0  # of a feed: what it had accepted when its watermark last moved; of a consumer: what was stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +214,8 @@ class _Bench:
         pulse = self.follow(feed)
         accepted = feed.counters.get("accepted", 0)
         moved = pulse.moved_at == self._at
-        settled = accepted if moved else min(accepted, pulse.accepted)
-        self.pulses[feed.name] = replace(pulse, accepted=settled)
+        settled = accepted if moved else min(accepted, pulse.count)
+        self.pulses[feed.name] = replace(pulse, count=settled)
         if not feed.alive:
             self._settle(feed, good=False, baseline=feed.beat_at, cause=_DEAD)
         elif feed.note in _NOTES_IN_WAIT:
@@ -236,11 +236,11 @@ class _Bench:
         pulse = self.follow(hop)
         ahead = self.pulses[upstream.name]
         behind_s = _ahead_s(upstream.watermark, hop.watermark)
+        stale = hop.counters.get("stale", 0)  # live takes what is older than its window and shows nothing of it
         moved = pulse.moved_at == self._at
-        good: bool | None = hop.alive and (
-            behind_s <= 0 or (moved and (behind_s <= self._threshold_s or behind_s < pulse.behind_s))
-        )
-        self.pulses[hop.name] = replace(pulse, behind_s=behind_s)
+        nearer = moved and (behind_s <= self._threshold_s or behind_s < pulse.behind_s)
+        good = hop.alive and (behind_s <= 0 or nearer or (stale > pulse.count and not hop.note))
+        self.pulses[hop.name] = replace(pulse, behind_s=behind_s, count=stale)
         # It can be blamed for what it leaves lying only while something comes: not if the hop before has stopped too.
         baseline = max(pulse.good_at, ahead.resumed_at)
         due = ahead.moved_at - baseline > self._threshold_s / 2
@@ -260,8 +260,8 @@ class _Bench:
         pulse = self._before.get(hop.name)
         if pulse is None:
             goods = 0 if hop.name in self._open else _GOODS_TO_CLOSE
-            accepted = hop.counters.get("accepted", 0)
-            pulse = Pulse(good_at=at, goods=goods, moved_at=at, resumed_at=at, mark=mark, accepted=accepted)
+            count = hop.counters.get("accepted", 0)
+            pulse = Pulse(good_at=at, goods=goods, moved_at=at, resumed_at=at, mark=mark, count=count)
         elif mark is not None and mark != pulse.mark:
             rested = at - pulse.moved_at > self._threshold_s
             pulse = replace(pulse, mark=mark, moved_at=at, resumed_at=at if rested else pulse.resumed_at)
@@ -272,8 +272,9 @@ class _Bench:
         """Writes down how the hop is; None: it cannot be told, so nothing opens and nothing closes."""
         pulse, is_open = self.pulses[hop.name], hop.name in self._open
         if good:
-            since_last_s = min(self._at - self._before_at, _LOOK_S)
-            pulse = replace(pulse, good_at=self._at - since_last_s / 2, goods=pulse.goods + 1)
+            # What is seen to be so, is so now; what has moved, moved some time since the last look.
+            unseen_s = min(self._at - self._before_at, _LOOK_S) if hop.stage is Stage.SOURCE else 0.0
+            pulse = replace(pulse, good_at=self._at - unseen_s / 2, goods=pulse.goods + 1)
         elif good is None and not is_open and baseline is None:
             pulse = replace(pulse, good_at=self._at)
         silent_since = pulse.good_at if baseline is None else max(pulse.good_at, baseline)

@@ -1,0 +1,310 @@
+"""Which hop is named, when, and when it is cleared: a made-up platform runs by the second, with a look every five."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flight_platform.freshness import Beat, Memory, judge
+
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LONG_AGO = datetime(2018, 8, 1, tzinfo=UTC)  # what a recording tells of
+THRESHOLD_S = 15.0
+LOOK_S = 5
+
+Span = tuple[int, int]  # seconds from the start: from, to (exclusive)
+
+
+def within(second: int, spans: Iterable[Span]) -> bool:
+    return any(first <= second < last for first, last in spans)
+
+
+@dataclass(kw_only=True)
+class Feed:
+    """A feed with its source; spans say when something is wrong."""
+
+    name: str = "paris"
+    period_s: int = 1  # how often the source gives something
+    silent: tuple[Span, ...] = ()  # the source gives nothing
+    quiet: tuple[Span, ...] = ()  # the source's clock moves, the sky is empty
+    killed: tuple[Span, ...] = ()  # the process does not beat; its row stays
+    stopped: tuple[Span, ...] = ()  # ended on purpose: no row
+    kafka_away: tuple[Span, ...] = ()  # what it accepts is not acknowledged
+    waits: tuple[Span, ...] = ()  # it says that it waits for Kafka, and takes nothing from the source
+    beat: Beat | None = None
+
+    def step(self, second: int, now: datetime, event: datetime) -> None:
+        if within(second, self.stopped):
+            self.beat = None
+            return
+        if within(second, self.killed):
+            return
+        beat = self.beat or Beat(stage="feed", instance=self.name, source=self.name, started_at=now, beat_at=now)
+        waits = within(second, self.waits)
+        beat = replace(beat, beat_at=now, note="waiting for Kafka" if waits else "running")
+        if not waits and not within(second, self.silent) and second % self.period_s == 0:
+            beat = replace(beat, source_clock=event)
+            if not within(second, self.quiet):
+                beat = replace(beat, counters={"accepted": beat.counters.get("accepted", 0) + 10})
+                if not within(second, self.kafka_away):
+                    beat = replace(beat, watermark=event)
+        self.beat = beat
+
+
+@dataclass(kw_only=True)
+class Consumer:
+    """Track, live or history, one second behind what is before it at most."""
+
+    stage: str
+    killed: tuple[Span, ...] = ()
+    stopped: tuple[Span, ...] = ()
+    stuck: tuple[Span, ...] = ()  # alive, and takes nothing
+    slow: tuple[Span, ...] = ()  # takes half of what comes
+    stale: tuple[Span, ...] = ()  # all that comes is too old for it
+    short_of: timedelta = timedelta(0)  # the newest of the reports was refused
+    instance: str = "1"
+    beat: Beat | None = None
+
+    def step(self, second: int, now: datetime, upstream: datetime | None) -> None:
+        if within(second, self.stopped):
+            self.beat = None
+            return
+        if within(second, self.killed):
+            return
+        beat = self.beat or Beat(stage=self.stage, instance=self.instance, started_at=now, beat_at=now)
+        beat = replace(beat, beat_at=now)
+        if within(second, self.stale):
+            beat = replace(beat, counters={"stale": second})
+        elif not within(second, self.stuck) and upstream is not None:
+            target = upstream - self.short_of
+            if within(second, self.slow) and beat.watermark is not None:
+                target = min(target, beat.watermark + timedelta(seconds=0.5))
+            elif beat.watermark is not None:  # ten times as fast as what comes
+                target = min(target, beat.watermark + timedelta(seconds=10))
+            beat = replace(beat, watermark=target)
+        self.beat = beat
+
+
+@dataclass(kw_only=True)
+class Platform:
+    """All processes, stepped a second at a time."""
+
+    feeds: list[Feed] = field(default_factory=lambda: [Feed()])
+    track: Consumer = field(default_factory=lambda: Consumer(stage="track"))
+    live: Consumer = field(default_factory=lambda: Consumer(stage="live"))
+    history: Consumer = field(default_factory=lambda: Consumer(stage="history"))
+    events_from: datetime = START  # event time at the start
+    unseen: tuple[Span, ...] = ()  # nobody looks: the sensor is down
+    forgets_at: int | None = None  # the sensor's memory is lost
+    extra: list[Beat] = field(default_factory=list)
+
+    def run(self, seconds: int) -> list[tuple[int, str, str]]:
+        """What opened and closed: (second, "open" or "close", hop)."""
+        memory: Memory | None = None
+        opened: set[str] = set()
+        told: list[tuple[int, str, str]] = []
+        for second in range(seconds):
+            self._step(second)
+            if second % LOOK_S or within(second, self.unseen):
+                continue
+            if second == self.forgets_at:
+                memory = None
+            memory = Memory.from_json(memory.to_json()) if memory else None  # as between two ticks of the sensor
+            now = START + timedelta(seconds=second)
+            sighting = judge(self._beats(), memory, opened, threshold_s=THRESHOLD_S, now=now)
+            memory, names = sighting.memory, {stall.name for stall in sighting.stalls}
+            told += [(second, "open", name) for name in sorted(names - opened)]
+            told += [(second, "close", name) for name in sorted(opened - names)]
+            opened = names
+        return told
+
+    def _step(self, second: int) -> None:
+        now, event = START + timedelta(seconds=second), self.events_from + timedelta(seconds=second)
+        for feed in self.feeds:
+            feed.step(second, now, event)
+        marks = [feed.beat.watermark for feed in self.feeds if feed.beat and feed.beat.watermark]
+        self.track.step(second, now, max(marks, default=None))
+        tracked = self.track.beat.watermark if self.track.beat else None
+        self.live.step(second, now, tracked)
+        self.history.step(second, now, tracked)
+
+    def _beats(self) -> list[Beat]:
+        owners: list[Feed | Consumer] = [*self.feeds, self.track, self.live, self.history]
+        return [owner.beat for owner in owners if owner.beat is not None] + self.extra
+
+
+def one_stall(hop: str, at: int, *, cleared: int) -> Callable[[list[tuple[int, str, str]]], None]:
+    """Asserts one alert within threshold and threshold + 10 s, and one all-clear within 15 s."""
+
+    def check(told: list[tuple[int, str, str]]) -> None:
+        assert [(what, name) for _, what, name in told] == [("open", hop), ("close", hop)]
+        assert at + THRESHOLD_S <= told[0][0] + 1 <= at + THRESHOLD_S + 10
+        assert cleared <= told[1][0] <= cleared + 15
+
+    return check
+
+
+STALLS: dict[str, tuple[Platform, str]] = {
+    "source gives nothing": (Platform(feeds=[Feed(silent=((60, 120),))]), "source:paris"),
+    "recording of long ago": (Platform(feeds=[Feed(silent=((60, 120),))], events_from=LONG_AGO), "source:paris"),
+    "source polled each 10 s": (Platform(feeds=[Feed(period_s=10, silent=((61, 120),))]), "source:paris"),
+    "feed killed": (Platform(feeds=[Feed(killed=((60, 120),))]), "feed:paris"),
+    "Kafka away, feed fills its queue": (Platform(feeds=[Feed(kafka_away=((60, 120),))]), "feed:paris"),
+    "Kafka away, slow source": (Platform(feeds=[Feed(period_s=10, kafka_away=((61, 120),))]), "feed:paris"),
+    "Kafka away, feed's queue is full": (Platform(feeds=[Feed(waits=((60, 120),))]), "feed:paris"),
+    "track killed": (Platform(track=Consumer(stage="track", killed=((60, 120),))), "track"),
+    "track stuck": (Platform(track=Consumer(stage="track", stuck=((60, 120),))), "track"),
+    "track stopped while reports come": (Platform(track=Consumer(stage="track", stopped=((60, 120),))), "track"),
+    "live killed": (Platform(live=Consumer(stage="live", killed=((60, 120),))), "live"),
+    "live stuck": (Platform(live=Consumer(stage="live", stuck=((60, 120),))), "live"),
+    "history stuck": (Platform(history=Consumer(stage="history", stuck=((60, 120),))), "history"),
+    "history stuck, source polled each 10 s": (
+        Platform(feeds=[Feed(period_s=10)], history=Consumer(stage="history", stuck=((61, 120),))),
+        "history",
+    ),
+}
+
+
+@pytest.mark.parametrize(("platform", "hop"), STALLS.values(), ids=STALLS)
+def test_one_alert_names_the_hop_and_one_all_clear_follows(platform: Platform, hop: str) -> None:
+    # Of a source that gives something each 10 s, the first thing that the hop can leave lying comes at 70 s.
+    slow = platform.feeds[0].period_s > 1 and not hop.startswith("source")
+    one_stall(hop, 70 if slow else 60, cleared=120)(platform.run(200))
+
+
+SOUND: dict[str, Platform] = {
+    "all moves": Platform(),
+    "source is slower than the looks": Platform(feeds=[Feed(period_s=12)]),
+    "short silence": Platform(feeds=[Feed(silent=((60, 72),))]),
+    "quiet sky": Platform(feeds=[Feed(quiet=((60, 160),))]),
+    "quiet sky, the last report was refused by track": Platform(
+        feeds=[Feed(quiet=((60, 160),))], track=Consumer(stage="track", short_of=timedelta(seconds=2))
+    ),
+    "feed stopped on purpose": Platform(feeds=[Feed(stopped=((60, 500),))]),
+    "feed stopped on purpose and started again": Platform(feeds=[Feed(stopped=((60, 160),))]),
+    "feed restarted quickly": Platform(feeds=[Feed(killed=((60, 70),))]),
+    "all that comes is too old for live": Platform(
+        events_from=LONG_AGO, live=Consumer(stage="live", stale=((0, 500),))
+    ),
+    "nothing runs but a feed that has nothing to pass on": Platform(
+        feeds=[Feed(quiet=((0, 500),))],
+        track=Consumer(stage="track", stopped=((0, 500),)),
+        live=Consumer(stage="live", stopped=((0, 500),)),
+        history=Consumer(stage="history", stopped=((0, 500),)),
+    ),
+    "nobody looked for a minute": Platform(unseen=((60, 120),), feeds=[Feed(silent=((65, 118),))]),
+    "a dead tracker has a living successor": Platform(
+        extra=[Beat(stage="track", instance="old", started_at=START, beat_at=START - timedelta(hours=1))]
+    ),
+    "a dead feed has a living successor": Platform(
+        extra=[Beat(stage="feed", instance="old", source="paris", started_at=START, beat_at=START)]
+    ),
+    "the watchman's own row": Platform(
+        extra=[Beat(stage="dagster", instance="old", started_at=START, beat_at=START - timedelta(days=1))]
+    ),
+    "history reads a backlog": Platform(history=Consumer(stage="history", killed=((60, 70),))),
+}
+
+
+@pytest.mark.parametrize("platform", SOUND.values(), ids=SOUND)
+def test_no_alert_where_nothing_is_wrong(platform: Platform) -> None:
+    assert platform.run(240) == []
+
+
+def test_of_two_sources_only_the_one_that_stalls_is_named() -> None:
+    platform = Platform(feeds=[Feed(name="paris", silent=((60, 120),)), Feed(name="zurich")])
+    one_stall("source:paris", 60, cleared=120)(platform.run(200))
+
+
+def test_two_sources_that_stall_are_two_incidents() -> None:
+    platform = Platform(feeds=[Feed(name="paris", silent=((60, 120),)), Feed(name="zurich", killed=((60, 120),))])
+    assert {(what, name) for _, what, name in platform.run(200)} == {
+        (what, name) for what in ("open", "close") for name in ("source:paris", "feed:zurich")
+    }
+
+
+def test_a_source_with_a_second_feed_that_lives_is_in_order() -> None:
+    other = Feed(name="paris")
+    platform = Platform(feeds=[Feed(name="paris", killed=((60, 500),)), other])
+    assert platform.run(200) == []
+
+
+def test_while_history_is_dead_the_source_stalls_too_and_both_are_named() -> None:
+    platform = Platform(feeds=[Feed(silent=((120, 200),))], history=Consumer(stage="history", killed=((60, 260),)))
+    assert [(what, name) for _, what, name in platform.run(340)] == [
+        ("open", "history"),
+        ("open", "source:paris"),
+        ("close", "source:paris"),
+        ("close", "history"),
+    ]
+
+
+def test_a_consumer_that_falls_further_and_further_behind_is_named() -> None:
+    told = Platform(history=Consumer(stage="history", slow=((60, 180),))).run(260)
+    assert [(what, name) for _, what, name in told] == [("open", "history"), ("close", "history")]
+
+
+def test_a_source_that_says_a_word_each_20_seconds_is_one_incident() -> None:
+    silent = tuple((first, first + 19) for first in range(60, 200, 20))
+    assert [what for _, what, _ in Platform(feeds=[Feed(silent=silent)]).run(300)] == ["open", "close"]
+
+
+def test_a_source_that_never_gave_anything_is_named() -> None:
+    told = Platform(feeds=[Feed(silent=((0, 500),))]).run(60)
+    assert [(what, name) for _, what, name in told] == [("open", "source:paris")]
+
+
+def test_a_feed_stopped_on_purpose_while_its_source_is_stalled_closes_the_incident() -> None:
+    told = Platform(feeds=[Feed(silent=((60, 500),), stopped=((120, 500),))]).run(200)
+    assert [(what, name) for _, what, name in told] == [("open", "source:paris"), ("close", "source:paris")]
+
+
+def test_an_open_incident_outlives_the_sensors_memory() -> None:
+    one_stall("source:paris", 60, cleared=160)(Platform(feeds=[Feed(silent=((60, 160),))], forgets_at=100).run(220))
+
+
+def test_a_stall_that_lasts_while_nobody_looks_is_named_after_the_threshold() -> None:
+    told = Platform(unseen=((60, 120),), feeds=[Feed(silent=((65, 500),))]).run(160)
+    assert [(what, name) for _, what, name in told] == [("open", "source:paris")]
+    assert 120 + THRESHOLD_S <= told[0][0] <= 120 + THRESHOLD_S + LOOK_S
+
+
+def test_a_stall_tells_since_when_the_last_good_value_and_why() -> None:
+    silent = Beat(
+        stage="feed",
+        instance="1",
+        source="paris",
+        started_at=START,
+        beat_at=START,
+        source_clock=LONG_AGO,
+        watermark=LONG_AGO,
+        note="running",
+    )
+    memory, stalls = None, []
+    for second in range(0, 30, LOOK_S):
+        now = START + timedelta(seconds=second)
+        sighting = judge([replace(silent, beat_at=now)], memory, [], threshold_s=THRESHOLD_S, now=now)
+        memory, stalls = sighting.memory, list(sighting.stalls)
+    assert [(s.stage, s.source, s.since, s.last_good) for s in stalls] == [("source", "paris", START, LONG_AGO)]
+    assert "gives nothing new" in stalls[0].cause
+
+
+def test_the_cause_of_a_dead_process_dates_from_its_last_beat() -> None:
+    beat = Beat(stage="track", instance="1", started_at=START, beat_at=START, watermark=START)
+    memory, stalls = None, []
+    for second in range(0, 60, LOOK_S):
+        now = START + timedelta(seconds=second)
+        sighting = judge(
+            [replace(beat, beat_at=min(now, START + timedelta(seconds=20)))], memory, [], threshold_s=15, now=now
+        )
+        memory, stalls = sighting.memory, list(sighting.stalls)
+    assert [s.name for s in stalls] == ["track"]
+    assert START + timedelta(seconds=17) <= stalls[0].since <= START + timedelta(seconds=25)
+    assert "does not answer" in stalls[0].cause
+
+
+@pytest.mark.parametrize("data", [None, {}, {"at": 1.0}, {"at": 1.0, "pulses": {"track": {"unheard_of": 1}}}])
+def test_memory_of_another_version_is_forgotten(data: dict[str, Any] | None) -> None:
+    assert Memory.from_json(data) is None
