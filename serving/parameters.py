@@ -36,6 +36,8 @@ EXAMPLES: Final[dict[str, str]] = {
     "format": "geojson",
 }
 
+FIRST_YEAR: Final = 1970
+END_YEAR: Final = 2106  # in it the 32 bits of a flight id's second end
 _BOX_TEXT: Final = "west,south,east,north in degrees"
 _LOST_PLUS: Final = re.compile(r" (?=\d\d:?\d\d$)")  # "+02:00" arrives as " 02:00" where a client did not escape it
 
@@ -84,9 +86,12 @@ def parse_moment(value: Any) -> datetime:
     """The time in ISO 8601 text (UTC where it names no zone) or Unix seconds; raises ValueError."""
     text = _LOST_PLUS.sub("+", str(value).strip())
     try:
-        return datetime.fromtimestamp(parse_time(text) / 1000, UTC)
+        moment = datetime.fromtimestamp(parse_time(text) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"{str(value)[:80]!r} is no time: ISO 8601 text or Unix seconds are expected") from None
+    if not FIRST_YEAR <= moment.year < END_YEAR:
+        raise ValueError(f"{moment:%Y-%m-%d} is no time of ours: possible are {FIRST_YEAR} to {END_YEAR - 1}")
+    return moment
 
 
 def _callsign_prefix(text: str) -> str:

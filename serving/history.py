@@ -1,0 +1,241 @@
+"""The history API: which flights there were, and where they were.
+
+    GET /v1/flights?from=..&to=..               flights within a window of time, a page at a time
+    GET /v1/aircraft/{icao24}/flights           flights of one aircraft
+    GET /v1/flights/{flight_id}                 one flight with its figures
+    GET /v1/flights/{flight_id}/track           its positions
+    GET /v1/flights/{flight_id}/altitude-band   how it was between two altitudes
+
+What an answer looks like is in `history_answers.py`, the store in `history_store.py`; what is now, in `active.py`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from flight_platform.model import parse_flight_id
+from flight_platform.settings import Settings
+from serving import parameters
+from serving.app import make_app
+from serving.history_answers import FORMATS, AltitudeBand, Cursor, FlightFigures, FlightList, Track, dumps
+from serving.history_store import History, PostgresHistory
+from serving.parameters import EXAMPLES, BoxText, CallsignPrefix, FlightIdPath, Icao24, Icao24Path, Moment
+from serving.problems import ProblemError, invalid, responses
+from serving.server import serve
+
+PAGE: Final = 100
+LARGEST_PAGE: Final = 1000
+ALL_AIRCRAFT: Final = (timedelta(hours=1), timedelta(hours=24))  # the window that is meant, and the longest
+ONE_AIRCRAFT: Final = (timedelta(days=7), timedelta(days=31))  # an address narrows far more than an hour does
+
+_DESCRIPTION: Final = "Which flights there were and where they were: everything the platform has recorded."
+_JSON: Final = "application/json"
+
+Clock = Callable[[], datetime]
+
+
+def _store(request: Request) -> History:
+    store: History = request.app.state.store
+    return store
+
+
+def _now(request: Request) -> datetime:
+    now: datetime = request.app.state.clock()
+    return now
+
+
+_Store = Annotated[History, Depends(_store)]
+_Now = Annotated[datetime, Depends(_now)]
+_CursorText = Annotated[
+    Cursor,
+    BeforeValidator(Cursor.parse),
+    WithJsonSchema({"type": "string", "description": "`next` of the page before"}),
+]
+
+
+class WindowQuery(parameters.Query):
+    """Parameters of every list of flights."""
+
+    from_time: Moment | None = Field(None, alias="from", description="start of the window, ISO 8601 or Unix seconds")
+    to_time: Moment | None = Field(None, alias="to", description="end of the window; absent: now")
+    limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE, description="flights on a page", examples=[EXAMPLES["limit"]])
+    cursor: _CursorText | None = Field(None, description="`next` of the page before; the filters must be the same")
+
+    @field_validator("to_time")
+    @classmethod
+    def _is_later(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("from_time")
+        if value is not None and start is not None and value <= start:
+            raise ValueError("the end of the window must be later than its start (from)")
+        return value
+
+    def window(self, now: datetime, usual: timedelta, longest: timedelta) -> tuple[datetime, datetime]:
+        """Start and end: as asked for, as the cursor remembers, or the usual stretch up to now."""
+        remembered = self.cursor
+        end = self.to_time or (remembered.to_time if remembered else now)
+        start = self.from_time or (remembered.from_time if remembered else end - usual)
+        if start >= end:
+            raise invalid("from", f"the window would start at or after its end, {end:%Y-%m-%dT%H:%M:%SZ}")
+        if end - start > longest:
+            hours = longest / timedelta(hours=1)
+            raise invalid("from", f"the window is longer than {hours:g} hours: bring from and to closer together")
+        return start, end
+
+
+class FlightsQuery(WindowQuery):
+    """Parameters of `/v1/flights`."""
+
+    icao24: Icao24 | None = Field(None, description="one aircraft", examples=[EXAMPLES["icao24"]])
+    callsign: CallsignPrefix | None = Field(None, description="the callsign, whole", examples=["SWR38"])
+    bbox: BoxText | None = Field(None, description="flights that were in this box: west,south,east,north in degrees")
+
+
+class BandQuery(parameters.Query):
+    """Parameters of the altitude band."""
+
+    low_ft: int = Field(ge=-2000, le=200_000, description="barometric altitude", examples=[EXAMPLES["low_ft"]])
+    high_ft: int = Field(ge=-2000, le=200_000, description="barometric altitude", examples=[EXAMPLES["high_ft"]])
+
+    @field_validator("high_ft")
+    @classmethod
+    def _is_above(cls, value: int, info: ValidationInfo) -> int:
+        low = info.data.get("low_ft")
+        if low is not None and value < low:
+            raise ValueError(f"{value} is below low_ft, {low}")
+        return value
+
+
+class TrackQuery(parameters.Query):
+    """Parameters of a track."""
+
+    format: str = Field("json", description=f"one of {', '.join(FORMATS)}", examples=[EXAMPLES["format"]])
+
+
+routes = APIRouter(tags=["history"])
+
+
+@routes.get(
+    "/v1/flights", summary="Flights within a window of time", response_model=FlightList, responses=responses(422, 503)
+)
+async def flights(query: Annotated[FlightsQuery, Query()], store: _Store, now: _Now) -> Response:
+    """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once."""
+    start, end = query.window(now, *ALL_AIRCRAFT)
+    return await _page(store, query, start, end, icao24=query.icao24, callsign=query.callsign, bbox=query.bbox)
+
+
+@routes.get(
+    "/v1/aircraft/{icao24}/flights",
+    summary="Flights of one aircraft",
+    response_model=FlightList,
+    responses=responses(422, 503),
+)
+async def aircraft_flights(
+    icao24: Icao24Path, query: Annotated[WindowQuery, Query()], store: _Store, now: _Now
+) -> Response:
+    """A page of flights, the newest first. Without from and to: the last seven days. At most 31 days at once."""
+    start, end = query.window(now, *ONE_AIRCRAFT)
+    return await _page(store, query, start, end, icao24=icao24, callsign=None, bbox=None)
+
+
+async def _page(store: History, query: WindowQuery, start: datetime, end: datetime, **filters: Any) -> Response:
+    after = query.cursor.after if query.cursor else None
+    # One more than asked for tells whether there is a next page.
+    rows = await store.flights(from_time=start, to_time=end, limit=query.limit + 1, after=after, **filters)
+    page = rows[: query.limit]
+    more = len(rows) > query.limit
+    body = {
+        "from": start,
+        "to": end,
+        "count": len(page),
+        "next": Cursor(start, end, page[-1]["flight_id"]).text() if more else None,
+        "flights": page,
+    }
+    return Response(dumps(body), media_type=_JSON)
+
+
+@routes.get(
+    "/v1/flights/{flight_id}", summary="One flight", response_model=FlightFigures, responses=responses(404, 422, 503)
+)
+async def flight(flight_id: FlightIdPath, store: _Store) -> Response:
+    """A flight with its figures: average ground speed, maximum altitude, distance, duration."""
+    row = await store.flight(parse_flight_id(flight_id))
+    if row is None:
+        raise _no_such_flight(flight_id)
+    return Response(dumps(row), media_type=_JSON)
+
+
+@routes.get(
+    "/v1/flights/{flight_id}/track",
+    summary="The positions of a flight",
+    response_model=Track,
+    responses=responses(400, 404, 422, 503),
+)
+async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: _Store) -> Response:
+    """All positions in order of time."""
+    chosen = FORMATS.get(query.format.lower())
+    if chosen is None:
+        detail = f"format: {query.format[:80]!r} is not available; available are {', '.join(FORMATS)}"
+        error = {"field": "format", "message": f"available are {', '.join(FORMATS)}", "example": EXAMPLES["format"]}
+        raise ProblemError(400, "format-not-available", detail, errors=[error])
+    rows = await store.track(parse_flight_id(flight_id))
+    if not rows:
+        raise _no_such_flight(flight_id)
+    return Response(chosen.write(flight_id, rows), media_type=chosen.media_type)
+
+
+@routes.get(
+    "/v1/flights/{flight_id}/altitude-band",
+    summary="How a flight was between two altitudes",
+    response_model=AltitudeBand,
+    responses=responses(404, 422, 503),
+)
+async def altitude_band(flight_id: FlightIdPath, query: Annotated[BandQuery, Query()], store: _Store) -> Response:
+    """How long and how often a flight was between two barometric altitudes, both included."""
+    row = await store.altitude_band(parse_flight_id(flight_id), query.low_ft, query.high_ft)
+    if row is None:
+        raise _no_such_flight(flight_id)
+    return Response(dumps(row), media_type=_JSON)
+
+
+def _no_such_flight(flight_id: str) -> ProblemError:
+    return ProblemError(404, "no-such-flight", f"history has no flight {flight_id}; /v1/flights lists those there are")
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_history(settings: Settings, store: History | None = None, clock: Clock = _wall_clock) -> FastAPI:
+    """The history API over the Postgres of the settings, or over a store of the caller's."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if store is not None:
+            yield
+            return
+        own = PostgresHistory(settings)
+        await own.open()
+        app.state.store = own
+        try:
+            yield
+        finally:
+            await own.close()
+
+    async def ready() -> None:
+        opened: History = app.state.store
+        await opened.ready()
+
+    app = make_app("History API", _DESCRIPTION, routes, lifespan=lifespan, ready=ready)
+    app.state.clock = clock
+    if store is not None:
+        app.state.store = store
+    return app
+
+
+def run_history(settings: Settings) -> None:
+    """Serves the history API on loopback until SIGTERM or Ctrl-C."""
+    serve(make_history(settings), settings, name="history", port=settings.history_port)

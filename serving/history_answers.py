@@ -1,0 +1,214 @@
+"""History's answers: the shapes in the documentation, rows as JSON, cursors, and tracks in each format.
+
+Pure: no store and no HTTP.
+"""
+
+import base64
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flight_platform.codec import iso_time
+from flight_platform.model import parse_flight_id
+from serving.live_answers import LiveFlight
+from serving.parameters import parse_moment
+
+Row = Mapping[str, Any]
+
+
+class HistoryFlight(BaseModel):
+    """A flight in a list. Its figures are those of the whole flight, not of the window."""
+
+    model_config = ConfigDict(title="HistoryFlight")
+
+    flight_id: str = Field(examples=["3c6444-67a1b2c3"])
+    icao24: str = Field(examples=["3c6444"])
+    callsign: str | None = Field(description="the last that it told")
+    first_time: datetime
+    last_time: datetime
+    positions: int = Field(description="how many there are")
+    max_altitude_ft: int | None = Field(description="barometric")
+
+
+class FlightFigures(BaseModel):
+    """One flight with its figures. Null is unknown."""
+
+    model_config = ConfigDict(title="FlightFigures")
+
+    flight_id: str = Field(examples=["3c6444-67a1b2c3"])
+    icao24: str = Field(examples=["3c6444"])
+    callsign: str | None = Field(description="the last that it told")
+    first_time: datetime
+    last_time: datetime
+    first_latitude: float
+    first_longitude: float
+    last_latitude: float
+    last_longitude: float
+    positions: int = Field(description="how many there are")
+    average_ground_speed_kt: float | None = Field(description="of the reported speeds, weighted by time")
+    maximum_altitude_ft: int | None = Field(description="barometric")
+    distance_nm: float = Field(description="sum of the great-circle legs between positions")
+    duration_s: float = Field(description="from the first position to the last")
+
+
+class AltitudeBand(BaseModel):
+    """How long and how often a flight was between two barometric altitudes, both included."""
+
+    model_config = ConfigDict(title="AltitudeBand")
+
+    flight_id: str = Field(examples=["3c6444-67a1b2c3"])
+    icao24: str = Field(examples=["3c6444"])
+    low_ft: int
+    high_ft: int
+    seconds: float = Field(description="time in the band")
+    entries: int = Field(description="stays in the band")
+    share: float | None = Field(description="seconds of known_seconds; null where those are none")
+    known_seconds: float = Field(description="time for which the altitude is known")
+    unknown_seconds: float | None = Field(description="time for which it is not")
+
+
+class FlightList(BaseModel):
+    """A page of flights, the newest first."""
+
+    model_config = ConfigDict(title="FlightList", populate_by_name=True)
+
+    from_time: datetime = Field(alias="from", description="start of the window that was searched")
+    to_time: datetime = Field(alias="to", description="its end")
+    count: int = Field(description="flights on this page")
+    next: str | None = Field(description="cursor of the next page; null on the last")
+    flights: list[HistoryFlight]
+
+
+class Track(BaseModel):
+    """A flight's positions in order of time."""
+
+    model_config = ConfigDict(title="Track")
+
+    flight_id: str
+    icao24: str
+    count: int
+    positions: list[LiveFlight]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended, and the window that it belongs to: the default window moves on while one pages."""
+
+    from_time: datetime
+    to_time: datetime
+    after: str
+
+    def text(self) -> str:
+        """Opaque text for an address."""
+        parts = [_ms(self.from_time), _ms(self.to_time), self.after]
+        return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The inverse of `text`; raises ValueError."""
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            from_ms, to_ms, after = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            parse_flight_id(after)
+            return cls(parse_moment(from_ms / 1000), parse_moment(to_ms / 1000), after)
+        except (ValueError, TypeError, OverflowError, OSError, RecursionError):
+            raise ValueError("this is no cursor: take `next` of the page before as it is") from None
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def dumps(value: Any) -> bytes:
+    """JSON with times as ISO 8601 text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return iso_time(_ms(value))
+    if hasattr(value, "__float__"):  # numeric
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def track_json(flight_id: str, rows: Sequence[Row]) -> bytes:
+    """A track as our own JSON."""
+    return dumps(
+        {
+            "flight_id": flight_id,
+            "icao24": flight_id.partition("-")[0],
+            "count": len(rows),
+            "positions": rows,
+        }
+    )
+
+
+def track_geojson(flight_id: str, rows: Sequence[Row]) -> bytes:
+    """A track as one GeoJSON feature (RFC 7946), cut where it crosses the antimeridian.
+
+    `properties.times` and `properties.altitude_ft` run beside the coordinates: one list a line where it was cut.
+    """
+    points = [_Point(row["longitude"], row["latitude"], _ms(row["time"]), row.get("altitude_ft")) for row in rows]
+    lines = _cut(points)
+    whole = len(lines) == 1
+
+    def shaped(value: Callable[[_Point], Any]) -> Any:
+        parts = [[value(point) for point in line] for line in lines]
+        return parts[0] if whole else parts
+
+    coordinates = shaped(lambda point: [point.longitude, point.latitude])
+    kind = "LineString" if whole else "MultiLineString"
+    if len(points) == 1:  # a line needs two
+        kind, coordinates = "Point", coordinates[0]
+    properties = {
+        "flight_id": flight_id,
+        "icao24": flight_id.partition("-")[0],
+        "callsign": next((row["callsign"] for row in reversed(rows) if row.get("callsign")), None),
+        "times": shaped(lambda point: iso_time(point.time_ms)),
+        "altitude_ft": shaped(lambda point: point.altitude_ft),
+    }
+    geometry = {"type": kind, "coordinates": coordinates}
+    return dumps({"type": "Feature", "id": flight_id, "geometry": geometry, "properties": properties})
+
+
+class _Point(NamedTuple):
+    longitude: float
+    latitude: float
+    time_ms: int
+    altitude_ft: int | None
+
+
+def _cut(points: Sequence[_Point]) -> list[list[_Point]]:
+    """The track as lines none of which crosses the antimeridian; each cut adds the point where it was crossed."""
+    lines = [[points[0]]]
+    for before, after in itertools.pairwise(points):
+        if abs(after.longitude - before.longitude) > 180:
+            edge = 180.0 if before.longitude > 0 else -180.0
+            unwrapped = after.longitude + 2 * edge
+            span = unwrapped - before.longitude
+            share = (edge - before.longitude) / span if span else 0.0
+            latitude = round(before.latitude + share * (after.latitude - before.latitude), 7)
+            time_ms = before.time_ms + round(share * (after.time_ms - before.time_ms))
+            lines[-1].append(_Point(edge, latitude, time_ms, before.altitude_ft))
+            lines.append([_Point(-edge, latitude, time_ms, before.altitude_ft)])
+        lines[-1].append(after)
+    return lines
+
+
+class Format(NamedTuple):
+    """One way to write a track."""
+
+    media_type: str
+    write: Callable[[str, Sequence[Row]], bytes]
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "json": Format("application/json", track_json),
+    "geojson": Format("application/geo+json", track_geojson),
+}

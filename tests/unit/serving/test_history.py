@@ -1,0 +1,274 @@
+"""The history API over a store of the test's own."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from flight_platform.model import format_flight_id, make_flight_id, parse_flight_id
+from flight_platform.settings import Settings
+from serving.history import make_history
+from serving.parameters import Box
+from tests.unit.serving.asking import ask
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+FLIGHT = "3c6444-67a1b2c3"
+
+
+def _cursor(*parts: object) -> str:
+    """A cursor that somebody made up."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+def _flight(number: int) -> dict[str, Any]:
+    first_seen = NOW - timedelta(minutes=number)
+    return {
+        "flight_id": format_flight_id(make_flight_id(0x3C6444, int(first_seen.timestamp()))),
+        "icao24": "3c6444",
+        "first_time": first_seen,
+        "maximum_altitude_ft": None,
+    }
+
+
+def _point(second: int, latitude: float, longitude: float) -> dict[str, Any]:
+    return {
+        "time": NOW + timedelta(seconds=second),
+        "latitude": latitude,
+        "longitude": longitude,
+        "altitude_ft": 0 if second == 0 else 1000,
+        "callsign": "DLH9",
+        "kind": "adsb",
+        "emergency": None,
+    }
+
+
+class FakeHistory:
+    """A history of these rows that remembers what it was asked."""
+
+    def __init__(self, flights: Sequence[dict[str, Any]] = (), points: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.rows, self.points = list(flights), list(points)
+        self.asked: list[dict[str, Any]] = []
+
+    async def ready(self) -> None:
+        return
+
+    async def flights(self, **question: Any) -> list[dict[str, Any]]:
+        self.asked.append(question)
+        rows = self.rows
+        if question["after"] is not None:
+            ids = [row["flight_id"] for row in rows]
+            rows = rows[ids.index(question["after"]) + 1 :]
+        return rows[: question["limit"]]
+
+    async def flight(self, flight_id: int) -> dict[str, Any] | None:
+        return next((row for row in self.rows if row["flight_id"] == format_flight_id(flight_id)), None)
+
+    async def track(self, flight_id: int) -> Sequence[Mapping[str, Any]]:
+        return self.points if flight_id == parse_flight_id(FLIGHT) else []
+
+    async def altitude_band(self, flight_id: int, low_ft: int, high_ft: int) -> dict[str, Any] | None:
+        if format_flight_id(flight_id) != FLIGHT:
+            return None
+        return {"flight_id": FLIGHT, "low_ft": low_ft, "high_ft": high_ft, "seconds": Decimal("1.5")}
+
+
+def _ask(url: str, history: FakeHistory | None = None, *, now: datetime = NOW) -> httpx.Response:
+    return ask(make_history(Settings.read(), history or FakeHistory(), lambda: now), url)
+
+
+def test_without_a_window_it_is_the_last_hour() -> None:
+    history = FakeHistory()
+    body = _ask("/v1/flights", history).json()
+    assert history.asked[0]["from_time"] == NOW - timedelta(hours=1)
+    assert history.asked[0]["to_time"] == NOW
+    assert (body["from"], body["to"]) == ("2026-01-31T11:00:00.000Z", "2026-01-31T12:00:00.000Z")
+    assert (body["flights"], body["count"], body["next"]) == ([], 0, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31T10:00:00Z",
+        "2026-01-31T12:00:00%2B02:00",
+        "2026-01-31T12:00:00+02:00",
+        "2026-01-31T10:00:00",
+        "1769853600",
+    ],
+)
+def test_a_time_can_be_written_in_many_ways(text: str) -> None:
+    history = FakeHistory()
+    assert _ask(f"/v1/flights?from={text}", history).status_code == 200
+    assert history.asked[0]["from_time"] == NOW - timedelta(hours=2)
+
+
+def test_a_window_with_only_an_end_is_the_hour_before_it() -> None:
+    history = FakeHistory()
+    _ask("/v1/flights?to=2026-01-30T10:00:00Z", history)
+    assert history.asked[0]["from_time"] == datetime(2026, 1, 30, 9, tzinfo=UTC)
+
+
+def test_filters_reach_the_store() -> None:
+    history = FakeHistory()
+    answer = _ask("/v1/flights?icao24=3C6444&callsign=dlh9&bbox=170,-50,-170,-30", history)
+    assert answer.status_code == 200, answer.text
+    asked = history.asked[0]
+    assert (asked["icao24"], asked["callsign"]) == ("3c6444", "DLH9")
+    assert asked["bbox"] == Box(170, -50, -170, -30)
+
+
+@pytest.mark.parametrize("window", ["from=2026-01-30T11:59:59Z", "from=2026-01-01T00:00:00Z&to=2026-01-03T00:00:00Z"])
+def test_too_long_a_window_is_refused_with_what_to_narrow(window: str) -> None:
+    history = FakeHistory()
+    answer = _ask(f"/v1/flights?{window}", history)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "from"
+    assert "24 hours" in answer.json()["detail"]
+    assert history.asked == []
+
+
+def test_a_day_is_not_too_long() -> None:
+    assert _ask("/v1/flights?from=2026-01-30T12:00:00Z").status_code == 200
+
+
+def test_one_aircraft_may_be_asked_about_for_a_month() -> None:
+    history = FakeHistory()
+    assert _ask("/v1/aircraft/3C6444/flights", history).status_code == 200
+    assert history.asked[0]["icao24"] == "3c6444"
+    assert history.asked[0]["from_time"] == NOW - timedelta(days=7)
+    assert _ask("/v1/aircraft/3c6444/flights?from=2026-01-01T00:00:00Z").status_code == 200
+    assert _ask("/v1/aircraft/3c6444/flights?from=2025-12-01T00:00:00Z").status_code == 422
+
+
+def test_pages_follow_each_other_without_hole_or_double_though_time_goes_on() -> None:
+    history = FakeHistory([_flight(number) for number in range(5)])
+    seen: list[str] = []
+    cursor, now = "", NOW
+    while True:
+        body = _ask(f"/v1/flights?limit=2{cursor}", history, now=now).json()
+        seen += [flight["flight_id"] for flight in body["flights"]]
+        if body["next"] is None:
+            break
+        cursor, now = f"&cursor={body['next']}", now + timedelta(minutes=10)
+    assert len(seen) == len(set(seen)) == 5
+    assert {(question["from_time"], question["to_time"]) for question in history.asked} == {
+        (NOW - timedelta(hours=1), NOW)
+    }
+
+
+def test_a_full_last_page_has_no_next() -> None:
+    body = _ask("/v1/flights?limit=5", FakeHistory([_flight(number) for number in range(5)])).json()
+    assert (body["count"], body["next"]) == (5, None)
+
+
+def test_one_flight_with_its_id_and_times_as_text() -> None:
+    row = _flight(0)
+    body = _ask(f"/v1/flights/3c6444-{int(NOW.timestamp()):08x}", FakeHistory([row])).json()
+    assert body["flight_id"] == f"3c6444-{int(NOW.timestamp()):08x}"
+    assert body["first_time"] == "2026-01-31T12:00:00.000Z"
+    assert body["maximum_altitude_ft"] is None
+
+
+@pytest.mark.parametrize("path", ["", "/track", "/track?format=geojson", "/altitude-band?low_ft=0&high_ft=1"])
+def test_a_flight_that_history_does_not_have_is_a_404(path: str) -> None:
+    answer = _ask(f"/v1/flights/3c6444-00000001{path}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/docs#no-such-flight")
+
+
+def test_a_track_in_our_own_json() -> None:
+    body = _ask(f"/v1/flights/{FLIGHT}/track", FakeHistory(points=[_point(0, 1.5, 2.5), _point(10, 1.6, 2.6)])).json()
+    assert (body["flight_id"], body["icao24"], body["count"]) == (FLIGHT, "3c6444", 2)
+    assert body["positions"][0] == {
+        "time": "2026-01-31T12:00:00.000Z",
+        "latitude": 1.5,
+        "longitude": 2.5,
+        "altitude_ft": 0,
+        "callsign": "DLH9",
+        "kind": "adsb",
+        "emergency": None,
+    }
+
+
+def test_a_track_as_geojson_has_longitude_first() -> None:
+    points = [_point(0, 1.5, 2.5), _point(10, 1.6, 2.6)]
+    answer = _ask(f"/v1/flights/{FLIGHT}/track?format=geojson", FakeHistory(points=points))
+    assert answer.headers["content-type"] == "application/geo+json"
+    feature = answer.json()
+    assert feature["geometry"] == {"type": "LineString", "coordinates": [[2.5, 1.5], [2.6, 1.6]]}
+    assert feature["properties"]["altitude_ft"] == [0, 1000]
+    assert feature["properties"]["times"] == ["2026-01-31T12:00:00.000Z", "2026-01-31T12:00:10.000Z"]
+
+
+def test_geojson_is_cut_at_the_antimeridian_in_both_directions() -> None:
+    points = [_point(0, 10, 179), _point(20, 12, -179), _point(40, 10, 179)]
+    feature = _ask(f"/v1/flights/{FLIGHT}/track?format=geojson", FakeHistory(points=points)).json()
+    assert feature["geometry"] == {
+        "type": "MultiLineString",
+        "coordinates": [
+            [[179, 10], [180.0, 11.0]],
+            [[-180.0, 11.0], [-179, 12], [-180.0, 11.0]],
+            [[180.0, 11.0], [179, 10]],
+        ],
+    }
+    assert feature["properties"]["times"][0] == ["2026-01-31T12:00:00.000Z", "2026-01-31T12:00:10.000Z"]
+
+
+def test_geojson_of_one_position_is_a_point() -> None:
+    feature = _ask(f"/v1/flights/{FLIGHT}/track?format=geojson", FakeHistory(points=[_point(0, 1, 2)])).json()
+    assert feature["geometry"] == {"type": "Point", "coordinates": [2, 1]}
+
+
+def test_a_format_that_there_is_not_names_those_there_are() -> None:
+    answer = _ask(f"/v1/flights/{FLIGHT}/track?format=kml")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/docs#format-not-available")
+    assert "json, geojson" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["field"] == "format"
+
+
+def test_an_altitude_band_may_start_at_sea_level() -> None:
+    body = _ask(f"/v1/flights/{FLIGHT}/altitude-band?low_ft=0&high_ft=1000").json()
+    assert body == {"flight_id": FLIGHT, "low_ft": 0, "high_ft": 1000, "seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        ("/v1/flights?from=yesterday", "from"),
+        ("/v1/flights?from=", "from"),
+        ("/v1/flights?from=1e300", "from"),
+        ("/v1/flights?to=nan", "to"),
+        ("/v1/flights?to=0001-01-01", "to"),
+        ("/v1/flights?to=9999-12-31", "to"),
+        (f"/v1/flights?cursor={_cursor(0, 1, 5)}", "cursor"),
+        (f"/v1/flights?cursor={_cursor(0, 1, 'x')}", "cursor"),
+        (f"/v1/flights?cursor={_cursor(-1e18, 1, FLIGHT)}", "cursor"),
+        ("/v1/flights?from=2026-01-31T11:00:00Z&to=2026-01-31T11:00:00Z", "to"),
+        ("/v1/flights?from=2026-02-01T00:00:00Z", "from"),
+        ("/v1/flights?icao24=DLH9", "icao24"),
+        ("/v1/flights?callsign=?", "callsign"),
+        ("/v1/flights?bbox=1,2", "bbox"),
+        ("/v1/flights?limit=1001", "limit"),
+        ("/v1/flights?limit=0", "limit"),
+        ("/v1/flights?cursor=abc", "cursor"),
+        ("/v1/flights?cursor=é", "cursor"),
+        ("/v1/flights?form=1", "form"),
+        ("/v1/aircraft/xyz/flights", "icao24"),
+        ("/v1/aircraft/3c6444/flights?bbox=1,2,3,4", "bbox"),
+        ("/v1/flights/DLH9", "flight_id"),
+        ("/v1/flights/DLH9/track", "flight_id"),
+        (f"/v1/flights/{FLIGHT}/altitude-band?low_ft=1", "high_ft"),
+        (f"/v1/flights/{FLIGHT}/altitude-band?high_ft=1", "low_ft"),
+        (f"/v1/flights/{FLIGHT}/altitude-band?low_ft=x&high_ft=1", "low_ft"),
+        (f"/v1/flights/{FLIGHT}/altitude-band?low_ft=2&high_ft=1", "high_ft"),
+    ],
+)
+def test_a_bad_value_is_a_problem_that_names_the_field(url: str, field: str) -> None:
+    history = FakeHistory()
+    answer = _ask(url, history)
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert history.asked == []
