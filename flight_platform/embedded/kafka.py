@@ -33,6 +33,7 @@ from flight_platform.embedded.process import (
 )
 
 HEAP = "-Xmx512m"  # a demonstration's worth; measured 324 MB resident when idle
+SHORT_LIVED = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # a tool that ends before it is optimised
 METADATA_TIMEOUT_S = 2.0
 SILENT = logging.Logger("kafka-readiness", level=logging.CRITICAL)  # a broker that is not up yet is no news
 
@@ -99,15 +100,14 @@ class EmbeddedKafka(EmbeddedServer):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ("kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}")
         run_tool(
-            self._java("-Xmx128m", *tool, f"--config={self._configuration}"),
+            self._java(*SHORT_LIVED, *tool, f"--config={self._configuration}"),
             remedy=f"delete {self._data} if it holds nothing that you need, then try again",
         )
 
-    def _java(self, heap: str, *words: str) -> Launch:
+    def _java(self, *words: str) -> Launch:
         return Launch(
             words=[
                 require_tool("java", "openjdk-17-jre-headless"),
-                heap,
                 f"-Dlog4j2.configurationFile={maven.CONFIGURATION / 'log4j2.properties'}",
                 "-cp",
                 f"{maven.libraries(self._cache)}/*",
