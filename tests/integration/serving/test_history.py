@@ -1,0 +1,104 @@
+"""The history API as a process over a real Postgres with flights in it."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from flight_platform.embedded.postgres import EmbeddedPostgres
+from flight_platform.history.partitions import ensure_hour
+from flight_platform.model import format_flight_id, make_flight_id
+from flight_platform.testing import migrated_database
+from tests.integration.serving.processes import reader
+
+pytestmark = pytest.mark.integration
+
+START = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+WINDOW = "from=2026-01-31T12:00:00Z&to=2026-01-31T14:00:00Z"
+INSERT = """
+    INSERT INTO history.positions (flight_id, time, received_at, latitude_e7, longitude_e7, altitude_ft,
+        ground_speed_dkt, track_ddeg, kind, on_ground, callsign, source)
+    VALUES (%s, %s, %s, %s, %s, %s, 4200, 0, 1, %s, %s, 'paris')
+"""
+
+
+def _flight(address: int, callsign: str, longitude: float, points: int) -> tuple[str, list[tuple[object, ...]]]:
+    """A flight northward from the equator, a minute and 0.1 degrees a point, that climbs 1,000 ft a point."""
+    flight_id = make_flight_id(address, int(START.timestamp()))
+    rows: list[tuple[object, ...]] = []
+    for number in range(points):
+        time = START + timedelta(minutes=number)
+        altitude_ft, degrees = number * 1000, number * 1_000_000
+        on_ground = number == 0
+        rows.append((flight_id, time, time, degrees, round(longitude * 1e7), altitude_ft, on_ground, callsign))
+    return format_flight_id(flight_id), rows
+
+
+def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> None:
+    first, first_rows = _flight(0x3C6444, "DLH9", 8.0, 61)
+    others = [_flight(0x4B1800 + number, f"SWR{number}", 179.0, 3) for number in range(5)]
+    with migrated_database(postgres_server) as urls:
+        with psycopg.connect(urls["postgres_url"]) as connection:
+            for hours in range(2):
+                ensure_hour(connection, START + timedelta(hours=hours))
+            connection.cursor().executemany(INSERT, [*first_rows, *(row for _, rows in others for row in rows)])
+        with reader("history", **urls) as history:
+            listed: list[str] = []
+            cursor = ""
+            while True:
+                page = history.get(f"/v1/flights?{WINDOW}&limit=2{cursor}")
+                listed += [flight["flight_id"] for flight in page["flights"]]
+                if page["next"] is None:
+                    break
+                cursor = f"&cursor={page['next']}"
+            assert sorted(listed) == sorted([first, *(flight_id for flight_id, _ in others)])
+
+            def found(filters: str) -> list[str]:
+                return [flight["flight_id"] for flight in history.get(f"/v1/flights?{WINDOW}&{filters}")["flights"]]
+
+            assert found("callsign=dlh9") == [first]
+            assert found("icao24=3c6444") == [first]
+            assert found("bbox=7,-1,9,10") == [first]
+            assert len(found("bbox=170,-1,-170,10")) == 5
+            assert history.get(f"/v1/aircraft/3c6444/flights?{WINDOW}")["flights"][0]["positions"] == 61
+
+            figures = history.get(f"/v1/flights/{first}")
+            assert figures["maximum_altitude_ft"] == 60_000
+            assert figures["average_ground_speed_kt"] == 420
+            assert figures["duration_s"] == 3600
+            assert figures["distance_nm"] == pytest.approx(360.2, abs=0.5)  # six degrees of latitude
+
+            track = history.get(f"/v1/flights/{first}/track")
+            assert track["count"] == len(track["positions"]) == 61
+            assert track["positions"][0] == {
+                "flight_id": first,
+                "icao24": "3c6444",
+                "time": "2026-01-31T12:30:00.000Z",
+                "received_at": "2026-01-31T12:30:00.000Z",
+                "latitude": 0.0,
+                "longitude": 8.0,
+                "altitude_ft": 0,
+                "geometric_altitude_ft": None,
+                "on_ground": True,
+                "ground_speed_kt": 420.0,
+                "track_deg": 0.0,
+                "vertical_rate_fpm": None,
+                "callsign": "DLH9",
+                "squawk": None,
+                "emergency": None,
+                "kind": "adsb",
+                "source": "paris",
+            }
+            line = history.get(f"/v1/flights/{first}/track?format=geojson")["geometry"]
+            assert (line["type"], line["coordinates"][10]) == ("LineString", [8.0, 1.0])
+            band = history.get(f"/v1/flights/{first}/altitude-band?low_ft=10000&high_ft=20000")
+            assert (band["seconds"], band["entries"]) == (600, 1)
+            for path in ("", "/track", "/altitude-band?low_ft=0&high_ft=1"):
+                assert history.get(f"/v1/flights/3c6444-00000001{path}", 404)["type"] == "/docs#no-such-flight"
+            assert history.get("/readyz") == {"status": "ready"}
+            document = history.get("/openapi.json")
+            required = document["components"]["schemas"]["FlightFigures"]["required"]
+            assert set(required) == figures.keys()
+            assert set(document["components"]["schemas"]["AltitudeBand"]["required"]) == band.keys()
+            assert set(document["components"]["schemas"]["HistoryFlight"]["required"]) == page["flights"][0].keys()
+            assert history.stop() == 0
