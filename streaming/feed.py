@@ -23,7 +23,12 @@ from flight_platform.heartbeats import Heartbeat
 from flight_platform.model import Position, address_of, format_flight_id, out_of_range
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Reason, Stage
 from flight_platform.settings import Settings
-from flight_platform.telemetry import INGEST_EVENT_TIMESTAMP, INGEST_LAST_SUCCESS, INGEST_RECORDS
+from flight_platform.telemetry import (
+    INGEST_EVENT_TIMESTAMP,
+    INGEST_LAST_SUCCESS,
+    INGEST_RECORDS,
+    configure_logging,
+)
 from streaming.blocklist import BlockList
 from streaming.dead_letters import headers, original_bytes
 from streaming.process import running
@@ -238,6 +243,7 @@ def dry_run(
 
     A recording that can be repeated counts as a backfill: it may be of any age.
     """
+    configure_logging(settings.log_format)  # to standard error: standard output is for the positions
     limits = Limits.of(settings, backfill=backfill or source.repeatable)
     blocked = BlockList.read(settings.block_list)
     stop = threading.Event()

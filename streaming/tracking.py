@@ -44,6 +44,8 @@ _SLACK_LOW_S: Final = 20 * 60
 _SLACK_SHARE: Final = 0.08  # winds and detours grow with the hole
 _CRUISE_KT: Final = 420.0  # where neither end tells a speed
 
+_TAXI_KT: Final = 50.0  # "airborne" while slower than this, or within 500 m, is the slip of an aircraft at its stand
+_STAND_M: Final = 500.0
 _TOUCH_AND_GO_MS: Final = 10 * 60_000  # a shorter stay on the ground is none
 _PARKED_MS: Final = 45 * 60_000  # on the ground this long after a landing, the next flight has begun
 _SILENT_ON_GROUND_MS: Final = 10 * 60_000  # after a landing, a transponder switched off this long was at the gate
@@ -102,8 +104,8 @@ class Flight:
     def take(self, report: Report) -> None:
         """Counts a report in; one that is older than the newest changes nothing else."""
         self.reports += 1
-        if report.on_ground is False:
-            self.flown = True
+        if not self.flown and report.on_ground is False:
+            self.flown = self._flies(report)
         if report.time < self.time:
             return
         self.time = report.time
@@ -120,6 +122,13 @@ class Flight:
             elif self.ground_since is None:
                 self.ground_since = report.time
             self.on_ground = report.on_ground
+
+
+    def _flies(self, report: Report) -> bool:
+        """Whether a report that says airborne shows it: transponders at the gate say so now and then too."""
+        if report.ground_speed_kt is not None:
+            return report.ground_speed_kt > _TAXI_KT
+        return distance_m(self.latitude, self.longitude, report.latitude, report.longitude) > _STAND_M
 
 
 class Aircraft:

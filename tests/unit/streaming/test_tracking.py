@@ -133,6 +133,11 @@ def test_taxi_out_belongs_to_the_flight_that_follows() -> None:
     assert len(flights(judge([*taxi, *leg(1005, 600, altitude_ft=3_000, east_kt=180, on_ground=False)]))) == 1
 
 
+def test_slip_of_a_transponder_at_its_stand_is_no_flight() -> None:
+    stand = [report(i * 5, PARIS, on_ground=i not in (15, 20)) for i in range(200)]
+    assert len(flights(judge([*stand, *leg(1005, 600, altitude_ft=3_000, east_kt=180, on_ground=False)]))) == 1
+
+
 def test_hole_over_the_ocean_is_one_flight() -> None:
     before = leg(0, HOUR_S)
     way = leg(0, HOUR_S + 3.5 * HOUR_S)  # the same flight seen all along
