@@ -223,7 +223,8 @@ class LiveConsumer:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Starts new partitions at what was appended within the window."""
         CONSUMER_REBALANCES.labels(Stage.LIVE).inc()
-        while True:
+        starts: list[TopicPartition] = []
+        while partitions:  # none where there are more consumers than partitions, or while others give theirs up
             try:
                 starts = self._rewind(consumer, partitions)
                 break

@@ -12,8 +12,11 @@ import hiredis
 
 from flight_platform.errors import ShardError
 from flight_platform.live.shards import Shard
+from flight_platform.names import COLLECTION_WATERMARKS
 
-TIME_LIMIT_S: Final = 1.0  # a server that is silent for longer counts as away
+# A server that is silent for longer counts as away. It is waited for once an outage: whoever looks for it after that
+# does so in the background. Shorter, and a busy machine or one long scan would look like an outage.
+TIME_LIMIT_S: Final = 3.0
 IN_FLIGHT: Final = 4  # batches: enough to hide the server's turn, and their replies fit any socket buffer
 _NOT_YET: Final = object()
 
@@ -35,9 +38,7 @@ class Connection:
         except OSError as error:
             self.close()
             raise ShardError(f"no TLS: {error}") from error
-        if shard.password is not None:
-            self.ask([("AUTH", shard.password)])
-        self.ask([("PING",)])
+        self._sign_in(shard.password)
 
     def send(self, payload: bytes, commands: int) -> None:
         """Sends a batch whose replies are all to be OK; waits only where too many batches are in flight."""
@@ -59,6 +60,17 @@ class Connection:
 
     def close(self) -> None:
         self._socket.close()
+
+    def _sign_in(self, password: str | None) -> None:
+        try:
+            if password is not None:
+                self.ask([("AUTH", password)])
+            self.ask([("GET", COLLECTION_WATERMARKS, "0")])  # not PING, which needs no password
+        except ShardError as error:
+            if "password" not in str(error) and "authentication" not in str(error):
+                raise
+            hint = "the password belongs in FLIGHT_TILE38_URLS, as in redis://:password@host:port"
+            raise ShardError(f"{error} ({hint})") from error
 
     def _finish_batch(self) -> None:
         for _ in range(self._waiting[0]):

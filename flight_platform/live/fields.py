@@ -115,11 +115,11 @@ def position_of(item_id: bytes, point: Sequence[bytes], fields: Mapping[bytes, b
         ground_speed_kt=float(get(b"ground_speed_kt", b"0")) if known & _SPEED else None,
         track_deg=float(get(b"track_deg", b"0")) if known & _TRACK else None,
         vertical_rate_fpm=int(get(b"vertical_rate_fpm", b"0")) if known & _RATE else None,
-        callsign=get(b"callsign", b"").decode().rstrip() if known & _CALLSIGN else None,
-        squawk=get(b"squawk", b"").decode().rstrip() if known & _SQUAWK else None,
+        callsign=get(b"callsign", b"").decode().rstrip(" ") if known & _CALLSIGN else None,
+        squawk=get(b"squawk", b"").decode().rstrip(" ") if known & _SQUAWK else None,
         emergency=_EMERGENCIES.get(get(b"emergency", b"")) if known & _EMERGENCY else None,
         kind=_KINDS.get(get(b"kind", b"")) if known & _KIND else None,
-        source=get(b"source", b"").decode().rstrip() if known & _SOURCE else None,
+        source=get(b"source", b"").decode().rstrip(" ") if known & _SOURCE else None,
     )
 
 
