@@ -237,7 +237,10 @@ class Aircraft:
 
     def _flight_of_run(self, run: list[Report]) -> Flight:
         """The flight of reports that overruled the belief: the same one where its position was wrong or became so."""
-        believed = self.flights[-1]
+        believed = min(self.flights, key=lambda flight: _apart_ms(flight, run[0]))
+        born = believed.first_time - BIRTH_TOLERANCE_MS <= run[0].time
+        if not born or run[-1].time - believed.first_time > LONGEST_FLIGHT_MS:
+            return self._mint(run[0])
         alive = believed.time > run[0].time  # the old belief went on meanwhile: two aircraft send one address
         same_name = run[-1].callsign is not None and run[-1].callsign == believed.callsign
         jump_m = distance_m(believed.latitude, believed.longitude, run[0].latitude, run[0].longitude)
