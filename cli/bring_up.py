@@ -1,6 +1,6 @@
 """The steps of `flight up`, in order. Each is safe to repeat; what they start is listed in `programs.py`.
 
-check ─► prepare ─► servers ─► tables, topics, partitions ─► Dagster, consumers, APIs ─► [demonstration]
+check ─► prepare ─► servers ─► tables, topics, partitions ─► consumers, APIs, feeds ─► Dagster
 """
 
 import logging
@@ -107,11 +107,17 @@ def lay_out(settings: Settings, progress: Progress) -> None:
         ensure_ahead(connection, datetime.now(UTC), settings.partitions_ahead_days)
 
 
-def start_processes(
+def start_group(group: str, programs: Sequence[Program], supervisor: "Supervisor") -> None:
+    """Starts a group's programs side by side and does not wait."""
+    for program in programs:
+        if program.group == group:
+            supervisor.start_program(program)
+
+
+def wait_for_data_plane(
     settings: Settings, programs: Sequence[Program], supervisor: "Supervisor", progress: Progress
 ) -> None:
-    """Starts consumers and APIs side by side and waits for each; then Dagster, whose start takes a core for long."""
-    _start(("consumers", "apis"), programs, supervisor)
+    """Waits until every consumer beats and both APIs are ready."""
     for program in programs:
         if program.group == "consumers":
             with progress.step(program.name):
@@ -119,13 +125,6 @@ def start_processes(
     for name, port in (("api-active", settings.active_port), ("api-history", settings.history_port)):
         with progress.step(f"{name} on port {port}"):
             wait_for(name, lambda port=port: answers_ok(f"http://127.0.0.1:{port}/readyz"), supervisor, name)  # type: ignore[misc]
-    _start(("control",), programs, supervisor)
-
-
-def _start(groups: tuple[str, ...], programs: Sequence[Program], supervisor: "Supervisor") -> None:
-    for program in programs:
-        if program.group in groups:
-            supervisor.start_program(program)
 
 
 def wait_for_dagster(settings: Settings, supervisor: "Supervisor", progress: Progress) -> None:

@@ -46,7 +46,7 @@ PRESENT: Final = Recording(
     file="quickstart.json.gz",
     sha256="0ef1a97f6b96c31a58e2d9cf58af01a90016eb97472f37718dcba3913c682403",
     reports=284_505,
-    about="3 hours around Paris, 213 aircraft, a report a second from each",
+    about="3 hours around Paris, 213 aircraft",
 )
 
 

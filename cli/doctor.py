@@ -201,7 +201,9 @@ def live_answer(url: str) -> str:
     from cli.addresses import masked
     from flight_platform.errors import ServerUnavailableError
 
-    client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True)
+    client = redis.Redis.from_url(
+        url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True, protocol=2, driver_info=None
+    )
     try:
         facts = client.execute_command("SERVER")  # type: ignore[no-untyped-call]
     except redis.RedisError as error:

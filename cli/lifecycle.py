@@ -66,15 +66,17 @@ def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Pr
     supervisor.start(programs)
     bring_up.start_servers(servers, programs, supervisor, progress)
     bring_up.lay_out(settings, progress)
-    bring_up.start_processes(settings, programs, supervisor, progress)
-    moving = None
+    bring_up.start_group("consumers", programs, supervisor)
+    bring_up.start_group("apis", programs, supervisor)
     if demo:
         demo_run.load_past(settings, supervisor, paths, progress)
-        moving = demo_run.play_present(settings, programs[-1], supervisor, progress)
-    first_position_s = progress.elapsed_s
+    bring_up.start_group("feeds", programs, supervisor)
+    bring_up.wait_for_data_plane(settings, programs, supervisor, progress)
+    bring_up.start_group("control", programs, supervisor)
+    if demo:
+        demo_run.wait_for_present(settings, programs[-1], supervisor, progress)
+        progress.note(f"the first position was seen {progress.elapsed_s:.0f} s after the start")
     bring_up.wait_for_dagster(settings, supervisor, progress)
-    if moving is not None:
-        say(f"\n{moving} aircraft move; the first was seen {first_position_s:.0f} s after the start.")
     _farewell(settings)
 
 
@@ -83,13 +85,14 @@ def _farewell(settings: "Settings") -> None:
 
     say()
     say(table(["what", "where"], list(addresses(settings).items())))
-    active, history = f"http://127.0.0.1:{settings.active_port}", f"http://127.0.0.1:{settings.history_port}"
+    active = f"http://127.0.0.1:{settings.active_port}"
     say("\nTry:")
-    say("  flight status --watch                          how every hop is, second by second")
-    say(f"  curl -s '{active}/v1/live?bbox=1,48,4,50'  who is around Paris now ({active}/docs, {history}/docs)")
+    say("  flight status --watch          how every hop is, second by second")
+    say("  flight stall 30                the sources fall silent: watch the alert come and go")
     say('  flight sql "SELECT hour, count(*) FROM positions GROUP BY hour ORDER BY hour"')
-    say("  flight stall 30                                a source falls silent: watch the alert come and go")
-    say("\nflight down stops it all.")
+    say(f"  curl -s '{active}/v1/live?bbox=1,48,4,50'")
+    say("                                 who is around Paris now; both APIs explain themselves at /docs")
+    say("\n`flight down` stops it all. (`flight` is .venv/bin/flight: `source .venv/bin/activate` puts it on PATH.)")
 
 
 def _up_already(settings: "Settings", supervisor: "Supervisor", *, demo: bool) -> None:

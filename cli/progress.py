@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final, TextIO
 
 _WIDTH: Final = 58
+_PATIENCE_S: Final = 2.0  # what is done sooner needs no remarks
 
 
 class Progress:
@@ -16,6 +17,7 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._open = False  # a step's line waits for its end
+        self._step_began = 0.0
         self._started = time.monotonic()
 
     @property
@@ -26,7 +28,7 @@ class Progress:
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         """One step: its line ends with the seconds, or with `failed`."""
-        began = time.monotonic()
+        began = self._step_began = time.monotonic()
         self._write(f"  {text + ' ':.<{_WIDTH}} ")
         self._open = True
         try:
@@ -43,6 +45,11 @@ class Progress:
             self._end("")
         self._write(f"    {text}\n")
 
+    @property
+    def step_s(self) -> float:
+        """Seconds since the last step began."""
+        return time.monotonic() - self._step_began
+
     def _end(self, text: str) -> None:
         self._open = False
         self._write(f"{text}\n")
@@ -53,7 +60,7 @@ class Progress:
 
 
 class ProgressHandler(logging.Handler):
-    """Shows what libraries log while a step runs (fetching takes its time) as notes."""
+    """Shows what libraries log while a step runs as notes, once the step takes long (fetching does)."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(logging.INFO)
@@ -61,4 +68,5 @@ class ProgressHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One note."""
-        self._progress.note(record.getMessage())
+        if self._progress.step_s > _PATIENCE_S:
+            self._progress.note(record.getMessage())

@@ -12,7 +12,8 @@ from flight_platform.errors import FlightError, ServerUnavailableError
 from flight_platform.settings import Settings
 
 _POLL_S: Final = 0.1
-_TAIL_LINES: Final = 12
+_TAIL_LINES: Final = 8
+_LINE_WIDTH: Final = 240  # a log line can hold a whole traceback
 
 
 def wait_for(what: str, ready: Callable[[], bool], supervisor: Supervisor, program: str, timeout_s: float = 60) -> None:
@@ -41,7 +42,11 @@ def tail(supervisor: Supervisor, program: str) -> str:
     """The end of a program's log, for an error message."""
     log = supervisor.log_of(program)
     lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:] if log.exists() else []
-    return "".join([f". Its log {log} ends:", *(f"\n    {line}" for line in lines)]) if lines else f"; see {log}"
+    return (
+        "".join([f". Its log {log} ends:", *(f"\n    {line[:_LINE_WIDTH]}" for line in lines)])
+        if lines
+        else f"; see {log}"
+    )
 
 
 def answers_json(url: str, timeout_s: float = 2) -> Any:

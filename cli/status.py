@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from flight_platform.settings import Settings
 
 _BETWEEN_BEATS_S: Final = 1.3  # a process beats once a second: two beats lie this far apart at most
-_SILENT_S: Final = 5.0  # a process that has not beaten for so long does not run
+# A process that has not beaten for so long does not run. Dagster beats with its sensor: every 5 to 10 s.
+_SILENT_S: Final = {"dagster": 30.0}
+_SILENT_DEFAULT_S: Final = 5.0
 _REFRESH_S: Final = 1.0
 # What of the counters is the work done, by stage; the rest are refusals and repeats.
 _WORK: Final = {
@@ -104,7 +106,7 @@ def _from_postgres(settings: "Settings") -> dict[str, Any]:
         except psycopg.errors.UndefinedTable as error:
             raise ServerUnavailableError("Postgres has no tables of the platform yet: run `flight migrate`") from error
     for hop in hops:
-        hop["silent"] = hop["beat_age_s"] > _SILENT_S
+        hop["silent"] = hop["beat_age_s"] > _SILENT_S.get(hop["stage"], _SILENT_DEFAULT_S)
         hop["rate_per_s"] = None
     return {"hops": hops, "incidents": incidents, "history": history}
 
