@@ -210,7 +210,8 @@ def _unpack(jar: Path, programs: Path) -> None:
             name = next(name for name in outer.namelist() if name.endswith(".txz"))
             with outer.open(name) as packed, tarfile.open(fileobj=packed, mode="r:xz") as inner:
                 inner.extractall(scratch, filter="data")
-        scratch.chmod(0o755)  # the server's account must come in
+        for inside in (scratch, *(path for path in scratch.rglob("*") if path.is_dir())):
+            inside.chmod(0o755)  # the server's account must come in, whatever our umask
         scratch.rename(programs)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

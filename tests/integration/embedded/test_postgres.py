@@ -40,7 +40,9 @@ def barred(server_folder: Path, tmp_path: Path) -> Iterator[Path]:
     """A folder that only root may enter, as a checkout below /root is."""
     folder = tmp_path / "barred"
     folder.mkdir(mode=0o700)
+    usual = os.umask(0o077)  # as careful administrators set it
     yield folder
+    os.umask(usual)
     shutil.rmtree(server_folder / "home", ignore_errors=True)
 
 
