@@ -8,12 +8,33 @@ import pytest
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.testing import DatabaseUrls, migrated_database
 
+_EMPTY = """
+DO $$
+DECLARE
+    leaf regclass;
+BEGIN
+    FOR leaf IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'history.positions'::regclass LOOP
+        EXECUTE format('DROP TABLE %s', leaf);
+    END LOOP;
+    TRUNCATE ops.offsets, ops.ledger, ops.quarantine, ops.heartbeats, ops.incidents, ops.gaps;
+END
+$$
+"""
 
-@pytest.fixture
-def database(postgres_server: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
-    """The addresses of a migrated database of the test's own."""
+
+@pytest.fixture(scope="module")
+def migrated(postgres_server: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
+    """The addresses of a migrated database of the module's own: to migrate takes longer than most tests."""
     with migrated_database(postgres_server) as urls:
         yield urls
+
+
+@pytest.fixture
+def database(migrated: DatabaseUrls) -> DatabaseUrls:
+    """The same, with nothing in it and no leaf."""
+    with psycopg.connect(migrated["postgres_url"], autocommit=True) as opened:
+        opened.execute(_EMPTY)
+    return migrated
 
 
 @pytest.fixture

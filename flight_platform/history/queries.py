@@ -1,0 +1,92 @@
+"""What the history API asks: flights of a window, one flight, its track, its time within a band of altitudes.
+
+All read the views of schema `analytics`, so that they need not know how an hour is stored; all name a range of time,
+so that only its hours are read. What an answer looks like on the wire is `serving/history.py`'s.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from flight_platform.history.sql import query
+from flight_platform.model import address_of, parse_flight_id
+
+LONGEST_FLIGHT: Final = timedelta(hours=36)
+BIRTH_TOLERANCE: Final = timedelta(seconds=5)  # a report that is late to its flight's birth by this much belongs to it
+
+Connection = AsyncConnection[Any]
+Row = dict[str, Any]
+Box = tuple[float, float, float, float]  # west, south, east, north; west > east: across the antimeridian
+
+
+async def flights(
+    conn: Connection,
+    *,
+    from_time: datetime,
+    to_time: datetime,
+    icao24: str | None,
+    callsign: str | None,
+    bbox: Box | None,
+    limit: int,
+    after: int | str | None,
+) -> list[Row]:
+    """Flights with a position in the window, `to_time` left out, the newest (first seen last) first.
+
+    `callsign` must match whole. `after` is the flight id, number or text, of the last one on the page before.
+    """
+    west, south, east, north = bbox or (None, None, None, None)
+    address = None if icao24 is None else address_of(icao24)
+    parameters = {
+        "from_time": from_time,
+        "to_time": to_time,
+        "first_key": None if address is None else address << 32,
+        "last_key": None if address is None else (address + 1 << 32) - 1,
+        "callsign": callsign,
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+        "after": parse_flight_id(after) if isinstance(after, str) else after,
+        "limit": limit,
+    }
+    return await _rows(conn, "flights_list", parameters)
+
+
+async def flight(conn: Connection, flight_id: int) -> Row | None:
+    """One flight with its figures, which `sql/queries/flights_one.sql` defines; None where history does not know it."""
+    return next(iter(await _rows(conn, "flights_one", _where_and_when(flight_id))), None)
+
+
+async def track(conn: Connection, flight_id: int) -> AsyncIterator[Row]:
+    """The positions of a flight in order of time."""
+    for row in await _rows(conn, "flights_track", _where_and_when(flight_id)):
+        yield row
+
+
+async def altitude_band(conn: Connection, flight_id: int, low_ft: int, high_ft: int) -> Row | None:
+    """How long and how often a flight was between two altitudes; None where history does not know the flight.
+
+    `share` is that of the known seconds, None where there are none; `entries` counts the stays in the band.
+    """
+    parameters = {**_where_and_when(flight_id), "low_ft": low_ft, "high_ft": high_ft}
+    return next(iter(await _rows(conn, "flights_altitude_band", parameters)), None)
+
+
+async def _rows(conn: Connection, name: str, parameters: dict[str, Any]) -> list[Row]:
+    """Never prepared: the planner must see the times to leave out the other hours."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query(name), parameters, prepare=False)
+        return await cursor.fetchall()
+
+
+def _where_and_when(flight_id: int) -> dict[str, Any]:
+    """The flight and the stretch of time that its id implies."""
+    first_seen = datetime.fromtimestamp(flight_id & 0xFFFFFFFF, UTC)
+    return {
+        "flight_key": flight_id,
+        "from_time": first_seen - BIRTH_TOLERANCE,
+        "to_time": first_seen + LONGEST_FLIGHT,
+    }
