@@ -33,6 +33,16 @@ def test_leaves_are_named_for_their_hour_in_utc(connection: psycopg.Connection) 
     assert bounds == [(leaf_name(NOW), kathmandu)] == [("positions_2026092114", kathmandu)]
 
 
+def test_hours_are_utcs_in_a_session_that_changes_its_clocks(connection: psycopg.Connection) -> None:
+    connection.execute("SET timezone = 'Europe/Zurich'")  # where 02:00 to 03:00 of this day does not exist
+    hours = [datetime(2026, 3, 29, hour, tzinfo=UTC) for hour in range(5)]
+    assert [ensure_hour(connection, hour) for hour in hours] == [True] * 5
+    assert list_hours(connection) == hours
+    assert connection.execute("SELECT hour FROM analytics.coverage ORDER BY 1").fetchall() == [
+        (hour,) for hour in hours
+    ]
+
+
 def test_ahead_makes_what_is_missing(connection: psycopg.Connection) -> None:
     ensure_hour(connection, NOW + 3 * HOUR)
     made = ensure_ahead(connection, NOW, days=1)
