@@ -102,23 +102,6 @@ def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str,
     assert int(head[Header.OFFSET]) == 11
 
 
-def test_killed_five_times_nothing_is_lost_doubled_or_renamed(kafka_bootstrap: str, tmp_path: Path) -> None:
-    settings = new_settings(kafka_bootstrap)
-    sent: list[Position] = []
-    for round_ in range(5):
-        with stage("track", settings, tmp_path, "track-1") as tracker:
-            part = traffic(50, 40, first=round_ * 40)
-            sent += part
-            send_reports(settings, part)
-            wait_until(lambda: len(tracked(settings)) > round_ * 2000 - 1500, 30, "progress")  # noqa: B023
-            tracker.kill()
-    with stage("track", settings, tmp_path, "track-1"):
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
-    positions = tracked(settings)
-    assert len(positions) == len(sent)
-    assert ids(positions) == expected_ids(sent)
-
-
 def test_another_tracker_takes_over_within_15_seconds(kafka_bootstrap: str, tmp_path: Path) -> None:
     settings = new_settings(kafka_bootstrap)
     sent = traffic(40, 30)
