@@ -201,7 +201,8 @@ class LiveConsumer:
         _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
         lag = max(max(end, partition.end if not partition.ready else 0) - partition.next, 0)
         CONSUMER_LAG.labels(Stage.LIVE, number).set(lag)
-        CONSUMER_WATERMARK.labels(Stage.LIVE, number).set(partition.watermark_ms / 1000)
+        if partition.watermark_ms:
+            CONSUMER_WATERMARK.labels(Stage.LIVE, number).set(partition.watermark_ms / 1000)
         return lag
 
     def _move_watermarks(self, times: Array, partitions: Array) -> None:
@@ -264,9 +265,9 @@ class LiveConsumer:
         CONSUMER_REBALANCES.labels(Stage.LIVE).inc()
         for number in numbers:
             self._partitions.pop(number, None)
-            with suppress(KeyError):  # no beat since we got it
-                CONSUMER_LAG.remove(Stage.LIVE, number)
-                CONSUMER_WATERMARK.remove(Stage.LIVE, number)
+            for gauge in (CONSUMER_LAG, CONSUMER_WATERMARK):
+                with suppress(KeyError):  # never set since we got the partition
+                    gauge.remove(Stage.LIVE, number)
         self._newest.drop_partitions(numbers)
 
 

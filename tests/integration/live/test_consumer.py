@@ -129,7 +129,6 @@ def test_a_server_is_filled_again_within_five_seconds(kafka_bootstrap: str, tmp_
     with EmbeddedLive(tmp_path / "live", free_port()) as server:
         settings = new_settings(kafka_bootstrap, tile38_urls=server.url, live_window_s=120)
         traffic = Traffic(settings)
-        traffic.send(sample(number, kafka.now_ms() - 5000) for number in range(HEAL_FLIGHTS))
         traffic.send(sample(number, kafka.now_ms()) for number in range(HEAL_FLIGHTS))
         with stage("live", settings, tmp_path) as live:
             wait_for(settings, traffic, 20, "all flights")

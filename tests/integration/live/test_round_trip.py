@@ -33,7 +33,7 @@ def written_and_read(url: str, positions: list[Position], *, plain: bool = False
     return [position_of(text.encode(), point, fields_of(fields)) for text, (point, fields) in pairs]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(positions=BATCHES)
 def test_any_report_comes_back_as_it_was(live_server: EmbeddedLive, positions: list[Position]) -> None:
     assert written_and_read(live_server.url, positions) == positions

@@ -107,8 +107,8 @@ def test_a_position_is_gone_when_it_leaves_the_window(live_server: EmbeddedLive)
         assert seen_last < now_ms + 600, "shown although it had left the window"
         (shard,) = parse_shards([live_server.url])
         with closing(Connection(shard)) as connection:
-            texts = lambda: connection.ask([("SCAN", "flights", "IDS")])[0][1]  # noqa: E731
-            wait_until(lambda: texts() == [b"3c0001-6553f100"], 3, "the server to have swept it")
+            scan = ("SCAN", "flights", "IDS")
+            wait_until(lambda: connection.ask([scan])[0][1] == [b"3c0001-6553f100"], 3, "the server to have swept it")
 
 
 @pytest.mark.parametrize("copies", [1, 2])

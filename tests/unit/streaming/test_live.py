@@ -113,8 +113,10 @@ class Live:
         settings = Settings.read(live_window_s=WINDOW_MS / 1000)
         self.beat = Heartbeat(settings, Stage.LIVE)
         self.kafka, self.writer, self.now_ms = FakeConsumer(), FakeWriter(), NOW_MS
-        fakes: Any = (self.kafka, self.writer)
-        self.consumer = LiveConsumer(settings, self.beat, threading.Event(), *fakes, clock=lambda: self.now_ms)
+        consumer: Any = self.kafka
+        writer: Any = self.writer
+        stop = threading.Event()
+        self.consumer = LiveConsumer(settings, self.beat, stop, consumer, writer, clock=lambda: self.now_ms)
         self.offset = 9
 
     def assign(self, *partitions: int) -> None:

@@ -14,7 +14,8 @@ T0 = 1_700_000_000_000
 @settings(deadline=None)  # the first call builds tables
 @given(st.lists(st.lists(REPORTS, min_size=1, max_size=12), max_size=8))
 def test_it_holds_the_first_of_the_newest_reports_of_each_flight(batches: list[list[tuple[int, int, int]]]) -> None:
-    newest, expected = Newest(), {}
+    newest = Newest()
+    expected: dict[int, tuple[int, int]] = {}
     for batch in batches:
         before = dict(expected)
         for flight, time, altitude in batch:
