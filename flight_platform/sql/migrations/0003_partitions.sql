@@ -20,6 +20,10 @@ BEGIN
         RAISE EXCEPTION 'no leaf is made for %: before 1990, or more than 61 days ahead', hour
             USING ERRCODE = 'datetime_field_overflow';
     END IF;
+    -- Before the lock too: whoever changes a leaf that is there (compaction) holds it for long.
+    IF to_regclass('history.' || leaf) IS NOT NULL THEN
+        RETURN false;
+    END IF;
     PERFORM pg_advisory_xact_lock(history.leaf_lock_class(), number);
     IF to_regclass('history.' || leaf) IS NOT NULL THEN
         RETURN false;
