@@ -20,12 +20,13 @@ BEGIN
         RAISE EXCEPTION 'no leaf is made for %: before 1990, or more than 61 days ahead', hour
             USING ERRCODE = 'datetime_field_overflow';
     END IF;
-    -- Before the lock too: whoever changes a leaf that is there (compaction) holds it for long.
-    IF to_regclass('history.' || leaf) IS NOT NULL THEN
+    -- Before the lock too: whoever changes a leaf that is there (compaction) holds it for long. By pg_class and not by
+    -- to_regclass, which would remember from before the lock that there is none.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = leaf AND relnamespace = 'history'::regnamespace) THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(history.leaf_lock_class(), number);
-    IF to_regclass('history.' || leaf) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = leaf AND relnamespace = 'history'::regnamespace) THEN
         RETURN false;
     END IF;
     EXECUTE format(
