@@ -79,15 +79,15 @@ def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
         freshness.sweep(connection, sighting.now)
     cursor.memory = sighting.memory
     events: list[dg.AssetCheckEvaluation | dg.AssetMaterialization] = [
-        *_changes(sighting, cursor),
-        *_reports(sighting, cursor),
+        *asset_changes(sighting, cursor),
+        *asset_reports(sighting, cursor),
     ]
     told = "; ".join(f"{stall.name}: {stall.cause}" for stall in sighting.stalls) or "all hops move"
     skip = None if events else dg.SkipReason(told)
     return dg.SensorResult(asset_events=events, skip_reason=skip, cursor=cursor.write())
 
 
-def _changes(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetCheckEvaluation]:
+def asset_changes(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetCheckEvaluation]:
     """The check of each stream asset whose stopped hops are not those that were told last."""
     for spec in STREAMS:
         asset = spec.key.to_user_string()
@@ -113,7 +113,7 @@ def _about(stall: freshness.Stall) -> dict[str, str | None]:
     return {"since": stall.since.isoformat(), "last good value": last_good, "cause": stall.cause}
 
 
-def _reports(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetMaterialization]:
+def asset_reports(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetMaterialization]:
     """A materialisation of each stream whose processes live, have not stopped, and were not reported for a minute."""
     at = sighting.now.timestamp()
     for spec in STREAMS:

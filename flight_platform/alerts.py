@@ -9,6 +9,7 @@ written in the row and tried again at the next round. What is wrong is not decid
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -207,10 +208,13 @@ def _answer(result: Callable[[], bool]) -> bool:
 
 
 def _apprise(address: str, title: str, body: str) -> bool:
-    import apprise  # late: 100 plugins, and most platforms that test this have no receiver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # some of its plugins import what Python will drop
+        import apprise  # late: 100 plugins, and many platforms have no receiver
 
-    service = apprise.Apprise()
-    if not service.add(address):
+        service = apprise.Apprise()
+        known = service.add(address)
+    if not known:
         log.error("alert_address_wrong", receiver=_digest(address), advice="see FLIGHT_ALERT_URLS and apprise's wiki")
         return False
     return bool(service.notify(title=title, body=body))
