@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -42,14 +43,16 @@ class Heartbeat:
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
         self._stop = threading.Event()
+        self._on_purpose = True
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Starts to beat."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stops and takes the row away: a process that ended on purpose is not missed."""
+    def stop(self, *, on_purpose: bool = True) -> None:
+        """Stops. A process that ended on purpose takes its row away and is not missed; one that failed leaves it."""
+        self._on_purpose = on_purpose
         self._stop.set()
         self._thread.join(timeout=5)
 
@@ -59,7 +62,12 @@ class Heartbeat:
         while not self._stop.is_set():
             try:
                 if connection is None:
-                    connection = psycopg.connect(self._url, autocommit=True, connect_timeout=3, application_name=f"{self.instance} heartbeat")
+                    connection = psycopg.connect(
+                        self._url,
+                        autocommit=True,
+                        connect_timeout=3,
+                        application_name=f"{self.instance} heartbeat",
+                    )
                 connection.execute(_UPSERT, self._row())
                 reported = False
             except psycopg.Error as error:
@@ -70,8 +78,8 @@ class Heartbeat:
                     connection.close()
                 connection = None
             self._stop.wait(BEAT_S)
-        if connection is not None:
-            with connection:
+        if connection is not None and self._on_purpose:
+            with suppress(psycopg.Error), connection:
                 connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
     def _row(self) -> dict[str, object]:
@@ -83,7 +91,7 @@ class Heartbeat:
             "watermark": _moment(self.watermark_ms),
             "source_clock": _moment(self.source_clock_ms),
             "lag_records": self.lag_records,
-            "counters": json.dumps(self.counts),
+            "counters": json.dumps(dict(self.counts)),
             "rss_bytes": resident_bytes(),
             "metrics_port": self.metrics_port,
             "note": self.note,

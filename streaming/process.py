@@ -40,10 +40,12 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
     beat.metrics_port = serve_metrics(settings.metrics_port)
     beat.start()
     log.info("started", metrics_port=beat.metrics_port)
+    failed = True
     try:
         yield Process(stop, beat)
+        failed = False
     finally:
-        beat.stop()
-        log.info("stopped", **beat.counts)
+        beat.stop(on_purpose=not failed)
+        log.info("failed" if failed else "stopped", **beat.counts)
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,0 +1,52 @@
+"""Heartbeats on a real Postgres: a row a second, none after a clean stop, no harm where Postgres is away."""
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from flight_platform.embedded.postgres import EmbeddedPostgres
+from flight_platform.embedded.process import free_port
+from flight_platform.heartbeats import Heartbeat
+from flight_platform.names import Stage
+from flight_platform.settings import Settings
+from flight_platform.testing import migrated_database, wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def rows(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT stage, instance, source, watermark, lag_records, counters, note, rss_bytes > 0 FROM ops.heartbeats"
+        ).fetchall()
+
+
+def test_row_is_renewed_and_taken_away(postgres_server: EmbeddedPostgres) -> None:
+    with migrated_database(postgres_server) as urls:
+        beat = Heartbeat(Settings.read(instance="feed-1", **urls), Stage.FEED, source="paris")
+        beat.start()
+        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
+        beat.watermark_ms, beat.lag_records, beat.note = 1_700_000_000_500, 7, "running"
+        beat.counts["accepted"] += 3
+        expected = ("feed", "feed-1", "paris", datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC), 7, {"accepted": 3})
+        wait_until(lambda: rows(urls["postgres_url"]) == [(*expected, "running", True)], 5, "the next beat")
+        beat.stop()
+        assert rows(urls["postgres_url"]) == []
+
+
+def test_postgres_away_is_no_reason_to_stop() -> None:
+    url = f"postgresql://flight:flight@127.0.0.1:{free_port()}/flight"
+    beat = Heartbeat(Settings.read(postgres_url=url), Stage.TRACK)
+    beat.start()
+    beat.counts["passed"] += 1
+    beat.stop()
+
+
+def test_a_process_that_failed_leaves_its_row(postgres_server: EmbeddedPostgres) -> None:
+    with migrated_database(postgres_server) as urls:
+        beat = Heartbeat(Settings.read(**urls), Stage.FEED, source="paris")
+        beat.start()
+        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
+        beat.stop(on_purpose=False)
+        assert len(rows(urls["postgres_url"])) == 1
