@@ -26,6 +26,7 @@ from flight_platform.freshness import Hop, Sighting
 from flight_platform.names import Stage
 
 _STARTED_AT: Final = datetime.now(UTC)
+_COUNTED_TWICE: Final = frozenset({"batches", "late", "filled"})  # what a stage counts beside its records
 REPORT_EVERY_S: Final = 60.0
 RUNS_A_ROUND: Final = 4  # stretches of hours asked for at once; the next round asks for more
 _STAGES: Final = {
@@ -123,7 +124,7 @@ def asset_reports(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetMateri
         if not hops or cursor.stopped.get(asset) or (before is not None and at - before < REPORT_EVERY_S):
             continue
         counters = _sum(hops)
-        records = sum(counters.values())
+        records = sum(count for outcome, count in counters.items() if outcome not in _COUNTED_TWICE)
         cursor.reported[asset] = (at, records)
         metadata = _figures(hops, counters)
         if before is not None and records >= records_before:  # fewer: a process has begun to count anew
