@@ -78,9 +78,10 @@ class Heartbeat:
                     connection.close()
                 connection = None
             self._stop.wait(BEAT_S)
-        if connection is not None and self._on_purpose:
+        if connection is not None:
             with suppress(psycopg.Error), connection:
-                connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
+                if self._on_purpose:
+                    connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
     def _row(self) -> dict[str, object]:
         return {
