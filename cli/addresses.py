@@ -22,10 +22,9 @@ def masked(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         return "***"
-    authority, slash, path = rest.partition("/")
-    credentials, at, host = authority.rpartition("@")
-    if at:
-        user, colon, _password = credentials.partition(":")
-        authority = f"{user}:***@{host}" if colon and user else f"***@{host}"
-    path, question, _query = path.partition("?")
-    return f"{scheme}://{authority}{slash}{path}" + ("?***" if question else "")
+    place, question, _query = rest.partition("?")
+    # The last @ ends the credentials: a password may hold @ and / although it should not.
+    credentials, at, where_to = place.rpartition("@")
+    user, colon, _password = credentials.partition(":")
+    shown = f"{user}:***@" if colon and user else "***@" if at else ""
+    return f"{scheme}://{shown}{where_to}" + ("?***" if question else "")

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from cli.output import say, say_json, table
-from cli.postgres import connected
 
 JSON = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
 def migrate() -> None:
     """Brings the tables of history up to date."""
+    from cli.postgres import connected
     from flight_platform.history.migrate import migrate as bring_up_to_date
     from flight_platform.settings import Settings
 
@@ -47,6 +47,7 @@ def list_topics(*, as_json: JSON = False) -> None:
 
 def partitions_ahead(*, days: Annotated[int | None, typer.Option(help="How far ahead.", min=1, max=60)] = None) -> None:
     """Makes the partitions of the days to come."""
+    from cli.postgres import connected
     from flight_platform.history.partitions import ensure_ahead
     from flight_platform.settings import Settings
 
@@ -58,6 +59,7 @@ def partitions_ahead(*, days: Annotated[int | None, typer.Option(help="How far a
 
 def list_partitions(*, as_json: JSON = False) -> None:
     """Lists the hours of history."""
+    from cli.postgres import connected
     from flight_platform.history.partitions import list_hours
     from flight_platform.settings import Settings
 

@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     alertmanager_url: str | None = Field(None, pattern=r"https?://.+", examples=["http://127.0.0.1:9093"])
 
     # Serving
+    listen_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        examples=["0.0.0.0"],
+        description="what the APIs listen on; the edge faces the network",
+    )
     active_port: int = Field(8081, ge=0, le=65535, examples=[8081])
     history_port: int = Field(8082, ge=0, le=65535, examples=[8082])
     dagster_port: int = Field(3000, ge=1, le=65535, examples=[3000])

@@ -15,7 +15,6 @@ from flight_platform.telemetry import configure_logging
 
 log = structlog.get_logger()
 
-HOST: Final = "127.0.0.1"  # the edge, not this process, faces the network
 GRACE_S: Final = 10  # time for open requests to end once we are asked to stop
 
 
@@ -33,7 +32,7 @@ def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
 
     Raises SettingsError where the port cannot be had.
     """
-    listener = _listen(port, f"FLIGHT_{name.upper()}_PORT")
+    listener = _listen(settings.listen_host, port, f"FLIGHT_{name.upper()}_PORT")
     configure_logging(settings.log_format)
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(api=name, instance=settings.instance)
@@ -49,7 +48,7 @@ def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
     )
     # uvicorn raises the signal again once it has shut down, for a handler that was there before: that is a clean end.
     previous = {number: signal.signal(number, _ended) for number in (signal.SIGTERM, signal.SIGINT)}
-    log.info("started", url=f"http://{HOST}:{listener.getsockname()[1]}")
+    log.info("started", url=f"http://{settings.listen_host}:{listener.getsockname()[1]}")
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -63,11 +62,11 @@ def _ended(_number: int, _frame: object) -> None:
     """The signal has done its work already."""
 
 
-def _listen(port: int, variable: str) -> socket.socket:
+def _listen(host: str, port: int, variable: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise SettingsError(

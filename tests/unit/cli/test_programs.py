@@ -1,0 +1,133 @@
+"""What `flight up` would run, and the process manager's configuration for it."""
+
+import configparser
+import dataclasses
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli.demo_run import present_program
+from cli.preflight import PortTakenError, check_ports
+from cli.programs import START_ORDER, Program, programs
+from cli.supervisor import Supervisor, _socket_path
+from flight_platform.settings import Settings
+
+
+def names(settings: Settings) -> list[str]:
+    return [program.name for program in programs(settings)]
+
+
+def test_everything_runs_on_this_machine_by_default(tmp_path: Path) -> None:
+    assert names(Settings.read(var=tmp_path)) == [
+        "kafka",
+        "postgres",
+        "tile38-1",
+        "dagster-web",
+        "dagster-daemon",
+        "track-1",
+        "live-1",
+        "history-1",
+        "api-active",
+        "api-history",
+    ]
+
+
+def test_servers_elsewhere_are_not_started_here() -> None:
+    settings = Settings.read(
+        kafka_bootstrap="kafka.example:9092",
+        postgres_url="postgresql://flight:x@db.example/flight",
+        tile38_urls="redis://live.example:9851,redis://127.0.0.1:29851",
+    )
+    servers = [program for program in programs(settings) if program.group == "servers"]
+    assert [(server.name, server.port) for server in servers] == [("tile38-2", 29851)]
+
+
+def test_no_two_programs_listen_on_one_port() -> None:
+    settings = Settings.read()
+    ports = [program.port for program in programs(settings, (present_program(settings),)) if program.port]
+    assert len(ports) == len(set(ports)) > 8
+
+
+def test_each_process_has_a_name_of_its_own_that_stays() -> None:
+    settings = Settings.read()
+    ours = [p for p in programs(settings, (present_program(settings),)) if "cli.main" in p.arguments]
+    assert all(program.environment["FLIGHT_INSTANCE"] == program.name for program in ours)
+
+
+def configuration(settings: Settings) -> configparser.RawConfigParser:
+    text = Supervisor(settings).render(programs(settings, (present_program(settings),)))
+    parsed = configparser.RawConfigParser()
+    parsed.read_string(text)
+    return parsed
+
+
+def test_every_program_is_configured_and_none_starts_by_itself(tmp_path: Path) -> None:
+    parsed = configuration(Settings.read(var=tmp_path))
+    listed = [section for section in parsed.sections() if section.startswith("program:")]
+    assert len(listed) == 11
+    for section in listed:
+        assert parsed[section]["autostart"] == "false"
+        assert parsed[section]["killasgroup"] == "true"
+        assert parsed[section]["stdout_logfile"].startswith(str(tmp_path / "log"))
+        assert parsed[section]["stdout_logfile_maxbytes"] == "10MB"
+    assert parsed["program:postgres"]["stopsignal"] == "INT"
+    assert parsed["program:dagster-web"]["stopasgroup"] == "true"
+
+
+def test_groups_stop_in_the_opposite_order_of_their_start(tmp_path: Path) -> None:
+    parsed = configuration(Settings.read(var=tmp_path))
+    priorities = [int(parsed[f"group:{group}"]["priority"]) for group in START_ORDER]
+    assert priorities == sorted(priorities)
+    assert len(set(priorities)) == len(START_ORDER)
+
+
+def test_no_secret_stands_in_the_configuration(tmp_path: Path) -> None:
+    settings = Settings.read(
+        var=tmp_path,
+        postgres_url="postgresql://flight:geheim@127.0.0.1:15432/flight",
+        alert_urls="slack://geheim",
+        opensky_client_secret="geheim",
+    )
+    assert "geheim" not in Supervisor(settings).render(programs(settings))
+
+
+def test_a_percent_sign_in_the_path_is_no_expansion(tmp_path: Path) -> None:
+    text = Supervisor(Settings.read(var=tmp_path / "100%")).render([])
+    assert "100%%" in text
+    assert "100%/" not in text
+
+
+def test_root_is_named_on_purpose(tmp_path: Path) -> None:
+    text = Supervisor(Settings.read(var=tmp_path)).render([])
+    assert ("user=root" in text) == (os.geteuid() == 0)
+
+
+def test_a_socket_path_is_never_too_long(tmp_path: Path) -> None:
+    assert _socket_path(Path("/srv/flight/var/run")) == Path("/srv/flight/var/run/supervisor.sock")
+    deep = tmp_path / ("d" * 120) / "run"
+    short = _socket_path(deep)
+    assert len(os.fsencode(short)) < 90
+    assert short != _socket_path(deep.parent / "other")  # two data folders never share one
+
+
+def test_a_taken_port_is_one_sentence_with_the_remedy() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        program = Program(name="kafka", group="servers", arguments=(), port=port, setting="FLIGHT_KAFKA_BOOTSTRAP")
+        with pytest.raises(PortTakenError, match=rf"port {port} \(kafka\) is taken .* FLIGHT_KAFKA_BOOTSTRAP"):
+            check_ports([program])
+    check_ports([program])  # free again
+
+
+def test_one_port_for_two_programs_is_refused() -> None:
+    program = Program(name="a", group="apis", arguments=(), port=1)
+    with pytest.raises(PortTakenError, match="two programs have one port"):
+        check_ports([program, dataclasses.replace(program, name="b")])
+
+
+def test_a_program_that_takes_any_port_is_not_asked() -> None:
+    check_ports([Program(name="a", group="apis", arguments=(), port=0)] * 2)
