@@ -21,6 +21,13 @@ def feed(
     bbox: Annotated[str | None, typer.Option(help="Only inside west,south,east,north (degrees).")] = None,
     interval: Annotated[float | None, typer.Option(help="Seconds between two polls.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Time zone of a source that names none, as Asia/Tokyo.")] = None,
+    start: Annotated[str | None, typer.Option(help="Beast file: when its first frame came, ISO 8601, UTC.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Beast: latitude,longitude of the receiver; places aircraft on the ground.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Beast: the receiver's timestamps, `12mhz` (default) or `gps` (Radarcape).")
+    ] = None,
     speed: Annotated[
         float | None, typer.Option(help="Replay: times real time; without it, as fast as it goes.")
     ] = None,
@@ -45,6 +52,9 @@ def feed(
         "bbox": bbox,
         "interval": interval,
         "timezone": timezone,
+        "start": start,
+        "reference": reference,
+        "clock": clock,
         "speed": speed,
         "rebase": rebase,
         "shift": shift,

@@ -15,13 +15,14 @@ from typing import Any, Final
 from flight_platform.errors import SettingsError
 from flight_platform.model import SOURCE_NAME
 from flight_platform.settings import Settings
-from streaming.sources import kinds, opensky, readsb, replay, sbs
+from streaming.sources import beast, kinds, opensky, readsb, replay, sbs
 from streaming.sources.base import Batch, Source
 
 SOURCES: Final[dict[str, kinds.SourceKind]] = {
     "opensky": opensky.KIND,
     "readsb": readsb.KIND,
     "sbs": sbs.KIND,
+    "beast": beast.KIND,
     "replay": replay.KIND,
 }
 
@@ -29,6 +30,9 @@ _OPTION_EXAMPLES: Final = {
     "bbox": "5.9,45.8,10.5,47.8",
     "interval": "5",
     "timezone": "Asia/Tokyo",
+    "start": "2018-04-03T19:02:28.136Z",
+    "reference": "59.8,30.3",
+    "clock": "gps",
     "speed": "1",
     "rebase": "now",
     "shift": "-3600",
