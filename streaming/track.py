@@ -8,6 +8,7 @@ All of that and the offsets move in one Kafka transaction each 50 ms or so: a re
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -42,6 +43,7 @@ _BATCH_RECORDS: Final = 5_000
 _BATCH_S: Final = 0.05  # a transaction each 50 ms: half the latency that it adds
 _FORGET_EVERY_MS: Final = 600_000
 _HEALTH_EVERY_S: Final = 1.0
+_NO_REPORT: Final = "not a flight.v1.Position with icao24, time, latitude and longitude"
 _LAST_MS: Final = (1 << 32) * 1000  # a flight id has 32 bits for the second
 
 _T = TypeVar("_T")
@@ -63,6 +65,11 @@ class Partition:
     watermark_ms: int = 0
     forgotten_ms: int = 0
 
+    def meet(self, icao24: str) -> Aircraft:
+        """An aircraft that is new here; raises InvalidIdentifierError where that is no address."""
+        known = self.aircraft[icao24] = Aircraft(address_of(icao24))
+        return known
+
 
 class Tracker:
     """The partitions of this process and its way into Kafka."""
@@ -73,6 +80,7 @@ class Tracker:
             name: settings.topic(name) for name in (TOPIC_REPORTS, TOPIC_POSITIONS, TOPIC_TRACKER, TOPIC_DEAD_LETTERS)
         }
         self._partitions: dict[int, Partition] = {}
+        self._keys: dict[int, str] = {}  # the texts of flight ids
         self._in_transaction = False
         self._producer = self._new_producer()
         self._consumer: Consumer = kafka.consumer(settings, group=settings.group(Stage.TRACK))
@@ -123,48 +131,62 @@ class Tracker:
     def _judge_all(self, messages: list[Message]) -> None:
         if messages:
             self._begin()  # even where all are repeats: their offsets move
-        rows = decode_for_tracking([message.value() or b"" for message in messages])
-        for message, row in zip(messages, rows, strict=True):
+        values = [message.value() or b"" for message in messages]
+        outcomes: Counter[str] = Counter()
+        for message, value, row in zip(messages, values, decode_for_tracking(values), strict=True):
             partition = self._partitions[message.partition() or 0]
-            arrival = Arrival(message.value() or b"", message.offset() or 0, message.timestamp()[1])
+            arrival = Arrival(value, message.offset() or 0, message.timestamp()[1])
             partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
-            problem = impossible(row)
-            if row is None or problem:
-                self._refuse(partition, arrival, Reason.OUT_OF_RANGE if row else Reason.UNDECODABLE, problem)
+            if row is None:
+                self._refuse(partition, arrival, Reason.UNDECODABLE, _NO_REPORT)
                 continue
-            icao24 = row[0]
-            known = partition.aircraft.get(icao24)
-            if known is None:
-                known = partition.aircraft[icao24] = Aircraft(address_of(icao24))
+            try:
+                known = partition.aircraft.get(row[0]) or partition.meet(row[0])
+            except InvalidIdentifierError as error:
+                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, str(error))
+                continue
+            if not _possible(row):
+                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
+                continue
             for verdict in known.judge(report_of(row, arrival)):
-                self._carry_out(partition, verdict)
+                self._carry_out(partition, verdict, outcomes)
             if known.changed:
-                self._keep(partition, icao24, known)
-            elif icao24 not in partition.unkept:
-                partition.unkept[icao24] = arrival.appended_ms
+                self._keep(partition, row[0], known)
+            elif row[0] not in partition.unkept:
+                partition.unkept[row[0]] = arrival.appended_ms
         for partition in self._partitions.values():
             self._keep_old(partition)
+        self._count(outcomes)
 
-    def _carry_out(self, partition: Partition, verdict: Verdict) -> None:
+    def _carry_out(self, partition: Partition, verdict: Verdict, outcomes: Counter[str]) -> None:
         outcome, report, flight_id, detail = verdict
-        self._beat.counts[outcome.value] += 1
-        CONSUMER_RECORDS.labels(Stage.TRACK, outcome.value).inc()
+        outcomes[outcome] += 1
         if outcome is Outcome.PASSED:
-            stamped = stamp_flight_id(report.payload.data, flight_id)
-            self._produce(TOPIC_POSITIONS, partition, format_flight_id(flight_id), stamped)
-            partition.watermark_ms = max(partition.watermark_ms, report.time)
+            key = self._keys.get(flight_id)
+            if key is None:
+                key = self._keys[flight_id] = format_flight_id(flight_id)
+            self._produce(TOPIC_POSITIONS, partition, key, stamp_flight_id(report.payload.data, flight_id))
+            if report.time > partition.watermark_ms:
+                partition.watermark_ms = report.time
         elif outcome is Outcome.REFUSED:
             self._refuse(partition, report.payload, Reason.IMPLAUSIBLE, detail)
+
+    def _count(self, outcomes: Counter[str]) -> None:
+        self._beat.counts.update(outcomes)
+        for outcome, count in outcomes.items():
+            CONSUMER_RECORDS.labels(Stage.TRACK, outcome).inc(count)
 
     def _refuse(self, partition: Partition, arrival: Arrival, reason: Reason, detail: str) -> None:
         origin = (self._topics[TOPIC_REPORTS], partition.number, arrival.offset)
         head = headers(
             reason=reason, detail=detail, stage=Stage.TRACK, source="", now_ms=arrival.appended_ms, origin=origin
         )
-        self._produce(TOPIC_DEAD_LETTERS, None, None, arrival.data, head)
+        self._begin()
+        self._producer.produce(self._topics[TOPIC_DEAD_LETTERS], arrival.data, headers=head)
         self._beat.counts[reason] += 1
 
     def _keep(self, partition: Partition, icao24: str, known: Aircraft) -> None:
+        self._begin()
         self._produce(TOPIC_TRACKER, partition, icao24, pack(known, partition.next_offset))
         known.changed = False
         partition.unkept.pop(icao24, None)
@@ -184,33 +206,28 @@ class Tracker:
     def _forget(self, partition: Partition) -> None:
         oldest_ms = partition.watermark_ms - 2 * LONGEST_FLIGHT_MS
         for icao24, known in list(partition.aircraft.items()):
-            if icao24 not in partition.unkept and not known.held and max(f.time for f in known.flights) < oldest_ms:
+            if icao24 not in partition.unkept and not known.held and all(f.time < oldest_ms for f in known.flights):
                 del partition.aircraft[icao24]
+                for flight in known.flights:
+                    self._keys.pop(flight.flight_id, None)
                 self._produce(TOPIC_TRACKER, partition, icao24, None)
 
     def _refuse_unfollowed(self, now_ms: int) -> None:
         """Held reports of aircraft that have fallen silent are refused by the clock: nothing else would judge them."""
+        outcomes: Counter[str] = Counter()
         for partition in self._partitions.values():
             for icao24 in list(partition.held):
                 known = partition.aircraft[icao24]
                 if now_ms - known.held[-1].payload.appended_ms > HOLD_MS:
                     for verdict in known.refuse_held("no consistent run of reports followed"):
-                        self._carry_out(partition, verdict)
+                        self._carry_out(partition, verdict, outcomes)
                     self._keep(partition, icao24, known)
+        self._count(outcomes)
 
-    def _produce(
-        self,
-        topic: str,
-        partition: Partition | None,
-        key: str | None,
-        value: bytes | None,
-        head: list[tuple[str, str | bytes | None]] | None = None,
-    ) -> None:
-        self._begin()
-        number = -1 if partition is None else partition.number
+    def _produce(self, topic: str, partition: Partition, key: str, value: bytes | None) -> None:
         while True:
             try:
-                self._producer.produce(self._topics[topic], value, key, number, headers=head or [])
+                self._producer.produce(self._topics[topic], value, key, partition.number)
             except BufferError:
                 self._producer.poll(0.05)
             else:
@@ -256,22 +273,20 @@ class Tracker:
 
     def _take_over(self, places: list[TopicPartition]) -> list[TopicPartition]:
         """Restores what is believed of these partitions and says where to go on."""
-        starts = []
-        for place in _patiently(lambda: self._consumer.committed(places, timeout=30)) if places else []:
+        if not places:
+            return []
+        committed: dict[int, int] = {}
+        for place in _patiently(lambda: self._consumer.committed(places, timeout=30)):
             if place.error is not None:
                 raise KafkaException(place.error)
             low = self._consumer.get_watermark_offsets(place, timeout=10)[0]
-            start = max(place.offset, low)
-            aircraft, unkept = restore(self._settings, place.partition, start)
-            self._partitions[place.partition] = Partition(
-                place.partition,
-                aircraft,
-                unkept,
-                held={icao24 for icao24, known in aircraft.items() if known.held},
-                next_offset=start,
+            committed[place.partition] = max(place.offset, low)
+        for number, restored in restore(self._settings, committed).items():
+            held = {icao24 for icao24, known in restored.aircraft.items() if known.held}
+            self._partitions[number] = Partition(
+                number, restored.aircraft, restored.unkept, held, next_offset=committed[number]
             )
-            starts.append(TopicPartition(place.topic, place.partition, start))
-        return starts
+        return [TopicPartition(places[0].topic, number, offset) for number, offset in committed.items()]
 
     def _revoke(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
         CONSUMER_REBALANCES.labels(Stage.TRACK).inc()
@@ -299,19 +314,9 @@ class Tracker:
             CONSUMER_WATERMARK.labels(Stage.TRACK, number).set(mark / 1000)
 
 
-def impossible(row: TrackingRow | None) -> str:
-    """What keeps a report that came past our own feed from being tracked at all; empty where nothing does."""
-    if row is None:
-        return "not a flight.v1.Position with icao24, time, latitude and longitude"
-    if not 0 <= row[1] < _LAST_MS:
-        return f"time is {row[1]} ms, possible is 0 to {_LAST_MS}"
-    if not (-90 <= row[2] <= 90 and -180 <= row[3] <= 180):
-        return f"latitude, longitude are {row[2]}, {row[3]}, possible is -90 to 90, -180 to 180"
-    try:
-        address_of(row[0])
-    except InvalidIdentifierError as error:
-        return str(error)
-    return ""
+def _possible(row: TrackingRow) -> bool:
+    """Whether time and place are ones that there are: reports may have come past our own feed, and none may stop us."""
+    return 0 <= row[1] < _LAST_MS and -90 <= row[2] <= 90 and -180 <= row[3] <= 180
 
 
 def _patiently(call: Callable[[], _T]) -> _T:

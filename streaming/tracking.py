@@ -12,7 +12,7 @@ must outlive a process is in `Aircraft.flights` and `Aircraft.held`; the process
 import math
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from flight_platform.model import make_flight_id
@@ -51,7 +51,7 @@ _PARKED_MS: Final = 45 * 60_000  # on the ground this long after a landing, the 
 _SILENT_ON_GROUND_MS: Final = 10 * 60_000  # after a landing, a transponder switched off this long was at the gate
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What became of a report."""
 
     PASSED = "passed"
@@ -122,7 +122,6 @@ class Flight:
             elif self.ground_since is None:
                 self.ground_since = report.time
             self.on_ground = report.on_ground
-
 
     def _flies(self, report: Report) -> bool:
         """Whether a report that says airborne shows it: transponders at the gate say so now and then too."""

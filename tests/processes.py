@@ -86,7 +86,7 @@ def new_settings(kafka_bootstrap: str, **more: object) -> Settings:
 
 def send_reports(settings: Settings, positions: list[Position]) -> None:
     """Puts reports into `flight.reports` as a feed does, and waits until Kafka has them all."""
-    producer = kafka.producer(settings)
+    producer = kafka.producer(settings, **{"queue.buffering.max.messages": max(len(positions), 1)})
     for number, position in enumerate(positions):
         producer.produce(settings.topic(TOPIC_REPORTS), encode(position), position.icao24)
         if number % 1000 == 0:

@@ -187,7 +187,7 @@ def decode_content(content: bytes, name: str) -> Batch:
 
 
 def inside(batch: Batch, bbox: kinds.BoundingBox | None) -> Batch:
-    """The batch without what is outside a box: a file, or a server that knows no boxes, holds more than was asked for."""
+    """The batch without what is outside a box: a file, or a server without boxes, holds more than was asked for."""
     if bbox is None:
         return batch
     west, south, east, north = bbox

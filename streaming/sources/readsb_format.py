@@ -121,6 +121,9 @@ def decode_aircraft(entry: Any, now_ms: int, *, source: str, received_at: int) -
         return None
     altitude = _first(moving, "alt_baro", "altitude")
     grounded = altitude == "ground"
+    written = type(altitude) is str and not grounded
+    if written:  # some writers of the v2 format make "0" of ground: the number is taken, the ground is not known
+        altitude = _written_number(altitude)
     callsign = fields.text(entry, "flight")
     return Position(
         icao24=fields.address(entry.get("hex"), "hex"),
@@ -130,7 +133,7 @@ def decode_aircraft(entry: Any, now_ms: int, *, source: str, received_at: int) -
         longitude=fields.degrees(longitude, "lon"),
         altitude_ft=None if grounded else fields.whole(altitude, "alt_baro"),
         geometric_altitude_ft=fields.whole(moving.get("alt_geom"), "alt_geom"),
-        on_ground=None if altitude is None else grounded,
+        on_ground=None if altitude is None or written else grounded,
         ground_speed_kt=fields.tenths(_first(moving, "gs", "speed", "gscp"), "gs"),
         track_deg=fields.track(moving.get("track")),
         vertical_rate_fpm=fields.whole(_first(moving, "baro_rate", "geom_rate", "vert_rate"), "baro_rate"),
@@ -140,6 +143,13 @@ def decode_aircraft(entry: Any, now_ms: int, *, source: str, received_at: int) -
         kind=_kind(entry),
         source=source,
     )
+
+
+def _written_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UndecodableError(f'alt_baro is {text[:50]!r}: a number or "ground" is expected') from None
 
 
 def _first(entry: Mapping[str, Any], *names: str) -> Any:

@@ -32,7 +32,7 @@ _SBS_WORDS: Final = (b"MSG,", *(f"{word},".encode() for word in OTHER_LINES))
 _TEXT_COLUMNS: Final = ("icao24", "callsign")  # never numbers: 3e1234 is an address
 KNOWN_FORMATS: Final = (
     "our reports (NDJSON, JSON, CSV, Parquet), a collection of the traffic library (JSON, CSV, Parquet), "
-    "aircraft.json and lines of readsb, a tar1090 trace, an OpenSky answer, an SBS capture; each may be packed with gzip"
+    "aircraft.json and lines of readsb, a tar1090 trace, an OpenSky answer, an SBS capture; each may be gzipped"
 )
 
 Batches = Callable[[], Iterator[Batch]]
@@ -45,6 +45,7 @@ class Recording:
     format: str
     batches: Batches
     in_order: bool  # its reports come in the order of time, or of reception: it can be played as it is read
+    newest_ms: int | None = None  # the newest time of a report, where it is known without reading all
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,8 @@ def _missing(names: list[str]) -> str:
 
 def _collection(file: _File, table: pa.Table, container: str) -> Recording:
     collection = tables.Collection(table, file.name)
-    return Recording(f"a collection of the traffic library, {container}", collection.batches, in_order=True)
+    name = f"a collection of the traffic library, {container}"
+    return Recording(name, collection.batches, in_order=True, newest_ms=collection.newest_ms)
 
 
 def _json_array(file: _File, head: bytes) -> Recording | None:

@@ -7,7 +7,7 @@ recording ──► order ──► shift ──► wait until due ──► Bat
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -82,41 +82,36 @@ class Replay:
 
     def _played(self, stop: threading.Event) -> Iterator[Batch]:
         """One pass with times moved and pace kept."""
-        batches = iter(self._in_order())
-        first = next((batch for batch in batches if _pass_on(batch)), None)
-        if first is None:
-            return
-        first_ms = first.positions[0].time if first.positions else clock.now_ms()
-        shift_ms = self._shift_ms + self._rebased_by(first_ms)
-        if first.refused:
-            yield Batch(refused=first.refused)
-        pace = _Pace(self._speed, first_ms, shift_ms, stop)
-        yield from pace.play(first)
+        ordered_batches = None if self._recording.in_order else list(in_order(self._recording))
+        batches = iter(self._recording.batches() if ordered_batches is None else ordered_batches)
+        pace: _Pace | None = None
         for batch in batches:
             if stop.is_set():
                 return
             if batch.refused:
                 yield Batch(refused=batch.refused)
-            yield from pace.play(batch)
-        yield from pace.rest()
+            if batch.positions:
+                if pace is None:
+                    first_ms = batch.positions[0].time
+                    shift_ms = self._shift_ms + self._rebased_by(first_ms, ordered_batches)
+                    pace = _Pace(self._speed, first_ms, shift_ms, stop)
+                yield from pace.play(batch)
+        if pace is not None:
+            yield from pace.rest()
 
-    def _rebased_by(self, first_ms: int) -> int:
+    def _rebased_by(self, first_ms: int, loaded: list[Batch] | None) -> int:
         if self._rebase is None:
             return 0
         if self._rebase == "now":
             return clock.now_ms() - first_ms
-        newest = (position.time for batch in self._recording.batches() for position in batch.positions)
-        return clock.now_ms() - max(newest, default=first_ms)
-
-    def _in_order(self) -> Iterable[Batch]:
-        return self._recording.batches() if self._recording.in_order else ordered(self._recording)
-
-
-def _pass_on(batch: Batch) -> bool:
-    return bool(batch.positions or batch.refused)
+        newest_ms = self._recording.newest_ms
+        if newest_ms is None:  # only reading all of it tells
+            batches = self._recording.batches() if loaded is None else loaded
+            newest_ms = max((p.time for batch in batches for p in batch.positions), default=first_ms)
+        return clock.now_ms() - newest_ms
 
 
-def ordered(recording: Recording) -> Iterator[Batch]:
+def in_order(recording: Recording) -> Iterator[Batch]:
     """The reports by time across aircraft; those of one aircraft stay in the file's order, late ones included.
 
     A file may be grouped by aircraft, so all of it is read first.

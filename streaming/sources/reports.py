@@ -44,7 +44,7 @@ class Decoder:
         return position
 
     def batches(self, records: Iterable[tuple[object, Any]]) -> Iterator[Batch]:
-        """The reports of pairs of an original and its record, or the UndecodableError that reading the record raised."""
+        """The reports of pairs of an original and its record, or the UndecodableError that reading it raised."""
         batch, received_at = Batch(), clock.now_ms()
         for original, record in records:
             try:

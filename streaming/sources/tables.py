@@ -66,6 +66,11 @@ class Collection:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def newest_ms(self) -> int | None:
+        """The newest time of a report."""
+        return int(self._times[self._rows[-1]]) if len(self._rows) else None
+
     def batches(self) -> Iterator[Batch]:
         """All reports by time, the refusals first."""
         if len(self._broken):
