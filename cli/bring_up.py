@@ -3,6 +3,7 @@
 check ─► prepare ─► servers ─► tables, topics, partitions ─► consumers, APIs, feeds ─► Dagster
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cli.preflight import check_ports, check_tools
-from cli.programs import ROOT, Program, dagster_home
+from cli.programs import ROOT, Program, code_socket, dagster_home
 from cli.progress import Progress, ProgressHandler
 from cli.readiness import answers_ok, beats, wait_for
 from flight_platform.settings import Settings
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from flight_platform.embedded.process import EmbeddedServer
 
 _DAGSTER_TIMEOUT_S: Final = 120.0  # its first start makes its tables
+# In place of the checkout's workspace.yaml, with which web and daemon would start a code server each.
+_WORKSPACE: Final = """# Written by `flight up`.
+load_from:
+  - grpc_server:
+      socket: {socket}
+      location_name: assets.definitions
+"""
 _FETCH_REMARK: Final = "flight_platform.embedded"
 
 
@@ -42,6 +50,7 @@ def prepare(settings: Settings, programs: Sequence[Program], progress: Progress)
     home.mkdir(parents=True, exist_ok=True)
     # Dagster reads its instance's configuration from its home; a copy, since a link breaks when the checkout moves.
     (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (home / "workspace.yaml").write_text(_WORKSPACE.format(socket=json.dumps(str(code_socket(settings)))))
     return servers
 
 

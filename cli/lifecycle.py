@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flight_platform.settings import Settings
 
 _STOP_TIMEOUT_S: Final = 60.0
+_HELPERS_TIMEOUT_S: Final = 3.0
 _POLL_S: Final = 0.1
 
 
@@ -123,11 +124,10 @@ def down() -> None:
 
 def stop_everything(supervisor: "Supervisor") -> None:
     """Feeds, APIs, consumers, Dagster, servers: group by group, then the process manager itself."""
-    from cli.processes import alive, descendants
+    from cli.processes import Identity, descendants
     from cli.programs import START_ORDER
 
-    pids = descendants(supervisor.pid())
-    pids.append(supervisor.pid())
+    ours = [p for p in map(Identity.of, [supervisor.pid(), *descendants(supervisor.pid())]) if p is not None]
     for group in reversed(START_ORDER):
         members = [state.name for state in supervisor.states() if state.group == group and state.pid]
         if members:
@@ -136,14 +136,20 @@ def stop_everything(supervisor: "Supervisor") -> None:
         _wait(lambda group=group: not any(s.pid for s in supervisor.states() if s.group == group), group)  # type: ignore[misc]
     with suppress(OSError):
         supervisor.shutdown()
-    _wait(lambda: not any(map(alive, pids)), "the process manager")
+    _wait(lambda: not ours[0].runs(), "the process manager")
+    # Helpers of a program may outlive it (a run of Dagster does): they get a moment, then they are ended.
+    with suppress(FlightError):
+        _wait(lambda: not any(p.runs() for p in ours), "the helpers", _HELPERS_TIMEOUT_S)
+    for helper in ours:
+        helper.kill()
+    _wait(lambda: not any(p.runs() for p in ours), "a helper that was killed")
 
 
-def _wait(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _STOP_TIMEOUT_S
+def _wait(done: Callable[[], bool], what: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+    end = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() > end:
-            raise FlightError(f"{what} did not stop within {_STOP_TIMEOUT_S:g} s; `flight status` shows what is left")
+            raise FlightError(f"{what} did not stop within {timeout_s:g} s; `flight status` shows what is left")
         time.sleep(_POLL_S)
 
 

@@ -1,5 +1,9 @@
 """What the kernel tells of a process (Linux)."""
 
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -28,13 +32,42 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that is told from a later one with the same number by when it began."""
+
+    pid: int
+    began: int  # clock ticks since the machine's start
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """The process of that number; None where there is none."""
+        fields = _stat(pid)
+        return None if fields is None else cls(pid, int(fields[19]))
+
+    def runs(self) -> bool:
+        """Whether it is there still."""
+        return Identity.of(self.pid) == self and alive(self.pid)
+
+    def kill(self) -> None:
+        """Ends it at once, if it is there."""
+        if self.runs():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
 def alive(pid: int) -> bool:
     """Whether a process is there and is no zombie."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] != "Z"
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the third on (the second, the name, may hold anything)."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return state != "Z"
+        return None
 
 
 def _proportional_bytes(pid: int) -> int | None:

@@ -5,19 +5,22 @@
 They stop in the opposite order, so that nothing writes to a server that has gone.
 """
 
+import hashlib
+import os
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flight_platform.errors import SettingsError
 from flight_platform.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_ORDER: Final = ("servers", "control", "consumers", "apis", "feeds")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FIRST_METRICS_PORT: Final = 9101
+_SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor binds "<path>.<pid>" first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,25 +119,41 @@ def _metrics_port(settings: Settings, number: int) -> int | None:
     return (settings.metrics_port or _FIRST_METRICS_PORT) + number
 
 
+def socket_path(run_folder: Path, name: str) -> Path:
+    """A socket in the data folder, or in the temporary folder where that path is longer than a socket's may be."""
+    path = run_folder / f"{name}.sock"
+    if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
+        return path
+    digest = hashlib.sha256(os.fsencode(run_folder)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"flight-{os.geteuid()}-{digest}-{name}.sock"
+
+
 def dagster_home(settings: Settings) -> Path:
     """Where Dagster keeps what is not in Postgres."""
     return settings.var.resolve() / "dagster"
 
 
+def code_socket(settings: Settings) -> Path:
+    """Where Dagster's web pages and daemon reach the one server of our definitions."""
+    return socket_path(settings.var.resolve() / "run", "dagster-code")
+
+
 def _control(settings: Settings) -> list[Program]:
-    if not (ROOT / "workspace.yaml").exists():
-        raise SettingsError(f"workspace.yaml is missing in {ROOT}: run `flight up` in a checkout of the platform")
-    environment = {"DAGSTER_HOME": str(dagster_home(settings)), "FLIGHT_INSTANCE": "dagster"}
-    workspace = ("-w", str(ROOT / "workspace.yaml"))
-    python = (sys.executable, "-m")
+    """One server of the definitions for both: of their own, web and daemon start one each, which outlives them."""
+    home = dagster_home(settings)
+    python, workspace = (sys.executable, "-m"), ("-w", str(home / "workspace.yaml"))
+    served = ("--module-name", "assets.definitions", "--location-name", "assets.definitions")
+    code = ("dagster", "api", "grpc", "--socket", str(code_socket(settings)), *served, "--working-directory", str(ROOT))
     web = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(settings.dagster_port), *workspace)
+    daemon = ("dagster._daemon", "run", *workspace)
+
+    def program(name: str, arguments: tuple[str, ...], **more: Any) -> Program:
+        environment = {"DAGSTER_HOME": str(home), "FLIGHT_INSTANCE": "dagster"}
+        command = (*python, *arguments)
+        return Program(name=name, group="control", arguments=command, environment=environment, whole_group=True, **more)
+
     return [
-        Program(
-            name="dagster-web", group="control", arguments=(*python, *web), environment=environment,
-            port=settings.dagster_port, setting="FLIGHT_DAGSTER_PORT", whole_group=True,
-        ),
-        Program(
-            name="dagster-daemon", group="control", arguments=(*python, "dagster._daemon", "run", *workspace),
-            environment=environment, whole_group=True,
-        ),
-    ]  # fmt: skip
+        program("dagster-code", code),
+        program("dagster-web", web, port=settings.dagster_port, setting="FLIGHT_DAGSTER_PORT"),
+        program("dagster-daemon", daemon),
+    ]

@@ -3,12 +3,10 @@
 What is run is `programs.py`'s matter, when it is run is `lifecycle.py`'s.
 """
 
-import hashlib
 import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Iterable
@@ -18,12 +16,11 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final, Self
 
-from cli.programs import ROOT, START_ORDER, Program
+from cli.programs import ROOT, START_ORDER, Program, socket_path
 from flight_platform.errors import FlightError
 from flight_platform.settings import PREFIX, Settings
 
 _TEMPLATE: Final = ROOT / "deploy" / "embedded" / "supervisord.conf"
-_SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor binds "<path>.<pid>" first
 _START_TIMEOUT_S: Final = 15.0
 
 # Three tries, a second apart and growing: a crash loop becomes FATAL, which `flight status` shows, and not noise.
@@ -69,7 +66,7 @@ class Supervisor:
         var = settings.var.resolve()
         self.run_folder, self.log_folder = var / "run", var / "log"
         self.configuration = self.run_folder / "supervisord.conf"
-        self.socket = _socket_path(self.run_folder)
+        self.socket = socket_path(self.run_folder, "supervisor")
 
     def running(self) -> bool:
         """Whether it answers."""
@@ -194,15 +191,6 @@ def _state(info: dict[str, Any]) -> ProcessState:
         uptime_s=float(info["now"] - info["start"]) if alive else None,
         problem=info["spawnerr"] or ("" if alive or not info["exitstatus"] else f"ended with {info['exitstatus']}"),
     )
-
-
-def _socket_path(run_folder: Path) -> Path:
-    """In the data folder, or in the temporary folder where that path is longer than a socket's may be."""
-    path = run_folder / "supervisor.sock"
-    if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
-        return path
-    name = hashlib.sha256(os.fsencode(run_folder)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"flight-{os.geteuid()}-{name}.sock"
 
 
 def _escape(text: str) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from cli.demo_run import present_program
 from cli.preflight import PortTakenError, check_ports
-from cli.programs import START_ORDER, Program, programs
-from cli.supervisor import Supervisor, _socket_path
+from cli.programs import START_ORDER, Program, programs, socket_path
+from cli.supervisor import Supervisor
 from flight_platform.settings import Settings
 
 
@@ -24,6 +24,7 @@ def test_everything_runs_on_this_machine_by_default(tmp_path: Path) -> None:
         "kafka",
         "postgres",
         "tile38-1",
+        "dagster-code",
         "dagster-web",
         "dagster-daemon",
         "track-1",
@@ -66,7 +67,7 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
 def test_every_program_is_configured_and_none_starts_by_itself(tmp_path: Path) -> None:
     parsed = configuration(Settings.read(var=tmp_path))
     listed = [section for section in parsed.sections() if section.startswith("program:")]
-    assert len(listed) == 11
+    assert len(listed) == 12
     for section in listed:
         assert parsed[section]["autostart"] == "false"
         assert parsed[section]["killasgroup"] == "true"
@@ -105,11 +106,11 @@ def test_root_is_named_on_purpose(tmp_path: Path) -> None:
 
 
 def test_a_socket_path_is_never_too_long(tmp_path: Path) -> None:
-    assert _socket_path(Path("/srv/flight/var/run")) == Path("/srv/flight/var/run/supervisor.sock")
+    assert socket_path(Path("/srv/flight/var/run"), "code") == Path("/srv/flight/var/run/code.sock")
     deep = tmp_path / ("d" * 120) / "run"
-    short = _socket_path(deep)
+    short = socket_path(deep, "code")
     assert len(os.fsencode(short)) < 90
-    assert short != _socket_path(deep.parent / "other")  # two data folders never share one
+    assert short != socket_path(deep.parent / "other", "code")  # two data folders never share one
 
 
 def test_a_taken_port_is_one_sentence_with_the_remedy() -> None:

@@ -67,6 +67,18 @@ def test_starts_what_it_is_told_to_and_leaves_nothing_behind(start: Callable[...
     assert not supervisor.running()
 
 
+def test_a_helper_that_outlives_its_program_is_ended(start: Callable[..., Supervisor]) -> None:
+    helper = (
+        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SLEEPER!r}], start_new_session=True)"
+    )
+    supervisor = start(program("one", f"{helper}; time.sleep(600)"))
+    supervisor.start_program(program("one", helper))
+    until(lambda: len(descendants(supervisor.pid())) == 2)
+    pids = descendants(supervisor.pid())
+    stop_everything(supervisor)
+    assert not any(map(alive, pids))
+
+
 def test_settings_reach_the_programs(start: Callable[..., Supervisor]) -> None:
     supervisor = start(program("one", ENVIRONMENT), alert_urls="json://a,json://b")
     supervisor.start_program(program("one", ENVIRONMENT))
