@@ -22,6 +22,7 @@ from streaming.sources.http import Answer, Http, seconds
 from streaming.sources.opensky_format import decode_answer
 from streaming.sources.polling import Outcome, poll_until_stopped
 from streaming.sources.readsb import NewOnly, hint, http_url, unpacked
+from streaming.sources.recordings import Recording, open_recording
 
 log = structlog.get_logger()
 
@@ -162,7 +163,7 @@ class OpenSky:
 
 
 class OpenSkyFile:
-    """One recorded answer of `/states/all`, packed or not."""
+    """Recorded states, packed or not: an answer of `/states/all`, lines of answers, or historical state vectors."""
 
     repeatable = True
 
@@ -170,15 +171,32 @@ class OpenSkyFile:
         self.name = name
         self._file, self._bbox = file, bbox
 
-    def batches(self, _stop: threading.Event) -> Iterator[Batch]:
-        """One batch; the whole file as a refusal where it does not decode."""
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        """The reports of the file; the whole file as a refusal where it does not decode."""
         content = self._file.read_bytes()
         try:
             yield inside(decode_content(content, self.name), self._bbox)
         except UndecodableError as error:
-            problem = f"{error}{hint(content)}"
-            log.warning("file_undecodable", source=self.name, file=str(self._file), problem=problem)
-            yield Batch(refused=[Refused(original=content, reason=Reason.UNDECODABLE, detail=problem)])
+            recording = self._recording()
+            if recording is None:
+                yield self._refused(content, f"{error}{hint(content)}")
+                return
+            for batch in recording.batches():
+                if stop.is_set():
+                    return
+                yield inside(batch, self._bbox)
+
+    def _recording(self) -> Recording | None:
+        """The file as more than one answer; None where it is nothing of OpenSky's."""
+        try:
+            recording = open_recording(self._file, name=self.name)
+        except SettingsError:
+            return None
+        return recording if "OpenSky" in recording.format else None
+
+    def _refused(self, content: bytes, problem: str) -> Batch:
+        log.warning("file_undecodable", source=self.name, file=str(self._file), problem=problem)
+        return Batch(refused=[Refused(original=content, reason=Reason.UNDECODABLE, detail=problem)])
 
 
 def decode_content(content: bytes, name: str) -> Batch:

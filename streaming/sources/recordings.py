@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 
 from flight_platform.errors import SettingsError, UndecodableError
 from flight_platform.names import Reason
-from streaming.sources import clock, fields, opensky_format, readsb_format, reports, tables
+from streaming.sources import clock, fields, opensky_format, readsb_format, reports, state_vectors, tables
 from streaming.sources.base import Batch, Refused
 from streaming.sources.sbs import read_capture
 from streaming.sources.sbs_format import OTHER_LINES
+from streaming.sources.trace_folder import TraceFolder
 
 _HEAD_BYTES: Final = 65_536
 _TRIED_LINES: Final = 20  # of a file of lines whose first ones are broken
@@ -32,7 +33,8 @@ _SBS_WORDS: Final = (b"MSG,", *(f"{word},".encode() for word in OTHER_LINES))
 _TEXT_COLUMNS: Final = ("icao24", "callsign")  # never numbers: 3e1234 is an address
 KNOWN_FORMATS: Final = (
     "our reports (NDJSON, JSON, CSV, Parquet), a collection of the traffic library (JSON, CSV, Parquet), "
-    "aircraft.json and lines of readsb, a tar1090 trace, an OpenSky answer, an SBS capture; each may be gzipped"
+    "aircraft.json and lines of readsb, a tar1090 trace or a folder of them, OpenSky answers (JSON, lines of it) and "
+    "state vectors (CSV, Parquet), an SBS capture; each may be gzipped"
 )
 
 Batches = Callable[[], Iterator[Batch]]
@@ -76,6 +78,9 @@ class _File:
 
 def open_recording(path: Path, *, name: str, keep_source: bool = True, zone: ZoneInfo | None = None) -> Recording:
     """The recording in a file; raises SettingsError where it is none that we know."""
+    if path.is_dir():
+        folder = TraceFolder(path, name)
+        return Recording(f"a folder of {len(folder)} tar1090 traces", folder.batches, in_order=True)
     file = _File(path, name, keep_source, zone)
     try:
         with file.open() as stream:
@@ -126,6 +131,8 @@ def _parquet(file: _File) -> Recording | None:
             return Recording("our reports, Parquet", own, in_order=False)
         if _has(names, tables.NEEDED):
             return _collection(file, parquet.read(), "Parquet")
+        if state_vectors.is_states(names):
+            return _states(file, parquet.read(), "Parquet")
     raise SettingsError(
         f"--file {file.path}: a Parquet file without {_missing(names)}; its columns are {', '.join(names)}"
     )
@@ -141,16 +148,20 @@ def _csv(file: _File, header: str) -> Recording | None:
     if _has(names, reports.NEEDED):
         return Recording("our reports, CSV", own, in_order=False)
     if _has(names, tables.NEEDED):
-        texts = {name: pa.string() for name in (*_TEXT_COLUMNS, "squawk")}
-        options = pa.csv.ConvertOptions(column_types=texts, strings_can_be_null=True)
-        with file.open() as stream:
-            table = pa.csv.read_csv(stream, convert_options=options)
-        return _collection(file, table, "CSV")
+        return _collection(file, _csv_table(file, (*_TEXT_COLUMNS, "squawk")), "CSV")
+    if state_vectors.is_states(names):
+        return _states(file, _csv_table(file, state_vectors.TEXTS), "CSV")
     if len(names) > 3 and all(name.replace("_", "").isalnum() for name in names):
         raise SettingsError(
             f"--file {file.path}: a CSV file without {_missing(names)}; its columns are {', '.join(names)}"
         )
     return None
+
+
+def _csv_table(file: _File, texts: tuple[str, ...]) -> pa.Table:
+    options = pa.csv.ConvertOptions(column_types={name: pa.string() for name in texts}, strings_can_be_null=True)
+    with file.open() as stream:
+        return pa.csv.read_csv(stream, convert_options=options)
 
 
 def _has(names: list[str], needed: tuple[str, ...]) -> bool:
@@ -164,6 +175,12 @@ def _missing(names: list[str]) -> str:
 def _collection(file: _File, table: pa.Table, container: str) -> Recording:
     collection = tables.Collection(table, file.name)
     name = f"a collection of the traffic library, {container}"
+    return Recording(name, collection.batches, in_order=True, newest_ms=collection.newest_ms)
+
+
+def _states(file: _File, table: pa.Table, container: str) -> Recording:
+    collection = tables.Collection(state_vectors.collection(table), file.name)
+    name = f"OpenSky state vectors, {container}"
     return Recording(name, collection.batches, in_order=True, newest_ms=collection.newest_ms)
 
 

@@ -216,7 +216,7 @@ def _open(request: kinds.Request) -> Source:
         raise SettingsError("--shift and --rebase both move the times: give one of them. Example: --rebase now")
     return Replay(
         request.name,
-        kinds.readable(request.file),
+        request.file if request.file.is_dir() else kinds.readable(request.file),
         speed=speed,
         rebase=rebase,  # type: ignore[arg-type]  # one of the two, by choice()
         shift_s=shift_s,
@@ -244,7 +244,7 @@ def _speed(value: object, rebase: str | None) -> float | None:
 
 KIND: Final = kinds.SourceKind(
     open=_open,
-    summary="a recording: our own reports, or what another source has recorded, recognised by its content",
+    summary="a recording: our own reports, what another source has recorded, or a folder of tar1090 traces",
     brings="what the recording holds",
     rate="as fast as it goes; by the clock with --speed or --rebase now",
     licence="the recording's",
