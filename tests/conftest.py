@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from flight_platform.embedded.kafka import EmbeddedKafka
 from flight_platform.embedded.postgres import EmbeddedPostgres
@@ -23,6 +24,13 @@ from flight_platform.embedded.tile38 import PROGRAM, EmbeddedLive, Kind
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED_DATA = CHECKOUT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undoes what an entry point that a test calls has configured: its stream is gone after the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
