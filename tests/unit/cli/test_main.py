@@ -11,6 +11,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli.main import EXIT_FAILURE, EXIT_SETTINGS, app, main
+from streaming.sources import SOURCES
 
 NOWHERE = "postgresql://flight:secret-word@127.0.0.1:1/flight"  # nobody listens on port 1
 
@@ -54,6 +55,12 @@ def test_every_command_explains_itself_with_an_example(words: tuple[str, ...]) -
     help_text, _, examples = result.output.partition("Example")
     assert f"flight {' '.join(words)}" in examples
     assert help_text.count("\n") > 3
+
+
+def test_every_option_of_every_source_can_be_given() -> None:
+    feed: Any = typer.main.get_command(app)
+    offered = {parameter.name for parameter in feed.commands["feed"].params}
+    assert {option for kind in SOURCES.values() for option in kind.options} | {"limit"} <= offered
 
 
 def test_an_error_is_one_line_and_says_what_to_do(
