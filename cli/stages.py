@@ -34,9 +34,6 @@ def feed(
     rebase: Annotated[str | None, typer.Option(help="Replay: `now` starts it now, `end-now` lets it end now.")] = None,
     shift: Annotated[float | None, typer.Option(help="Replay: move all times by so many seconds.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Replay: start again at its end.")] = False,
-    reference: Annotated[str | None, typer.Option(help="Beast: where the receiver is, latitude,longitude.")] = None,
-    clock: Annotated[str | None, typer.Option(help="Beast: what its timestamps count.")] = None,
-    start: Annotated[str | None, typer.Option(help="Beast: when a recording began, ISO 8601.")] = None,
     token_url: Annotated[str | None, typer.Option(help="OpenSky: where tokens are had.")] = None,
     limit: Annotated[int | None, typer.Option(help="End after so many reports.", min=1)] = None,
     dry_run: Annotated[
@@ -63,9 +60,6 @@ def feed(
         "rebase": rebase,
         "shift": shift,
         "loop": loop or None,
-        "reference": reference,
-        "clock": clock,
-        "start": start,
         "token_url": token_url,
         "limit": limit,
     }
