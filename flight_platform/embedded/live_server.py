@@ -2,16 +2,14 @@
 
     socket ─► hiredis.Reader ─► command ─► live_query (grammar) ─► live_store (objects) ─► one write a batch
 
-It keeps points and strings with fields and times to live in memory, and answers as Tile38 1.37.0 does; what
-it cannot do, it refuses in Tile38's form of an error, with a hint. A client that does not read its answers is
-not read from either. What does not belong here: persistence, fences, hooks, replication. Production runs
-Tile38.
+It keeps points and texts with fields and times to live in memory, and answers as Tile38 1.37.0 does; what it
+cannot do, it refuses in Tile38's form of an error, with a hint. A client that does not read its answers is not
+read from either. What does not belong here: persistence, fences, hooks, replication. Production runs Tile38.
 """
 
 import argparse
 import asyncio
 import hmac
-import ipaddress
 import logging
 import os
 import signal
@@ -19,46 +17,34 @@ import sys
 import time
 from collections.abc import Callable
 from math import inf
-from typing import cast
 
 import hiredis
 import uvloop
 
-from flight_platform.embedded.geometry import MAX_ZOOM, Box
 from flight_platform.embedded.live_query import (
     HINT,
+    RESERVED_NAMES,
     UNLIMITED,
     CommandError,
+    Query,
     Words,
     glob,
+    in_area,
     invalid,
     parse_query,
+    unknown,
 )
-from flight_platform.embedded.live_store import RESERVED_NAMES, Collection, Expiry, Item, Shape, Shapes, bulk
+from flight_platform.embedded.live_store import Collection, Item, array, bulk, distance_m, nearest
 
 log = logging.getLogger(__name__)
 
 VERSION = "1.37.0-stand-in"  # the Tile38 whose answers it gives
-SWEEP_EVERY_S = 0.1  # Tile38 sweeps about every 0.2 s
-FLUSH_BYTES = 1 << 18  # answers gathered before they are handed to the socket, and other clients get their turn
+WHAT_IT_IS = "a stand-in that speaks a part of Tile38's protocol; it is not Tile38 and keeps nothing on disk"
+SWEEP_EVERY_S = 0.2  # as Tile38 does: for so long an object that has ended can be read
+CHUNK_BYTES = 1 << 18  # read at once, and answered before other clients get their turn
 MAX_UNFINISHED_BYTES = 64 << 20  # of one command; a real one is below 2 kB
-MAX_TTL_S = 1e10  # 300 years
-MAX_LENGTHS = 4096  # lengths of SETs remembered
 
-OK, NOTHING, NOUGHT, ONE, PONG = b"+OK\r\n", b"$-1\r\n", b":0\r\n", b":1\r\n", b"+PONG\r\n"
-NOTHING_FOUND = b"*2\r\n:0\r\n*0\r\n"
-OF_CONNECTION = frozenset((b"AUTH", b"auth", b"QUIT", b"quit"))
-BEFORE_AUTH = frozenset((b"PING", b"HEALTHZ"))
-HEALTHY = (
-    b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
-)
-KNOWN_TO_TILE38 = frozenset(
-    b"AOF AOFMD5 AOFSHRINK BOUNDS CHANS CLIENT CONFIG DELCHAN DELHOOK EVAL EVALSHA EXISTS EXPIRE FEXISTS FGET"
-    b" FLUSHALL FOLLOW FSET GC HOOKS INFO JDEL JGET JSET MONITOR OUTPUT PDEL PDELCHAN PDELHOOK PERSIST"
-    b" PSUBSCRIBE PUBLISH READONLY RENAME RENAMENX ROLE SCRIPT SEARCH SETCHAN SETHOOK STATS SUBSCRIBE TEST"
-    b" TIMEOUT TYPE".split()
-)
-Command = Callable[[list[bytes]], bytes]
+OK, NOTHING, NOUGHT, ONE = b"+OK\r\n", b"$-1\r\n", b":0\r\n", b":1\r\n"
 
 
 def error(text: str) -> bytes:
@@ -72,18 +58,13 @@ class LiveServer:
     def __init__(self, password: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self.password = password.encode()
         self.clock = clock
-        self.now_s = clock()
-        self.collections: dict[bytes, Collection] = {}
-        self._expiry = Expiry()
-        self._shapes = Shapes()
-        # The shape of the last SET of so many words: the next one of that length most likely has it too.
-        self._shape_of_length: dict[int, Shape] = {}
-        self.commands: dict[bytes, Command] = {
+        self.now_s = self._swept_s = clock()
+        self.collections: dict[bytes, Collection] = {}  # none of them is empty
+        self.commands: dict[bytes, Callable[[Words], bytes]] = {
             b"DEL": self.delete,
             b"DROP": self.drop,
             b"FLUSHDB": self.flush,
             b"GET": self.get,
-            b"HEALTHZ": lambda _words: OK,
             b"INTERSECTS": self.search_area,
             b"KEYS": self.keys,
             b"NEARBY": self.nearby,
@@ -96,415 +77,246 @@ class LiveServer:
         }
 
     def tick(self) -> None:
-        """Take the time for the next batch of commands and delete what has ended."""
+        """Take the time for the next batch of commands; now and then delete what has ended."""
         self.now_s = self.clock()
-        self._expiry.sweep(self.now_s)
+        if self.now_s - self._swept_s < SWEEP_EVERY_S:
+            return
+        self._swept_s = self.now_s
+        for key, collection in list(self.collections.items()):
+            for item in [item for item in collection.values() if item.deadline_s <= self.now_s]:
+                self._remove(key, item.id)
 
-    def answer(self, words: list[bytes]) -> bytes:
-        """Do one command."""
-        command = self.commands.get(words[0])
+    def answer(self, name: bytes, words: list[bytes]) -> bytes:
+        """Do one command, its name in capitals."""
+        command = self.commands.get(name)
         if command is None:
-            name = words[0].upper()
-            command = self.commands.get(name)
-            if command is None:
-                text = f"unknown command '{words[0].decode(errors='replace')}'"
-                return error(f"{text}: {HINT}" if name in KNOWN_TO_TILE38 else text)
+            return error(f"unknown command '{words[0].decode(errors='replace')}': {HINT}")
         try:
-            return command(words)
+            return command(Words(words))
         except CommandError as refused:
             return error(str(refused))
 
-    # SET
-
-    def set(self, words: list[bytes]) -> bytes:
+    def set(self, words: Words) -> bytes:
         """SET key id [FIELD name value]... [EX seconds] [NX|XX] POINT lat lon [z] | STRING text"""
-        # Hot path: the very form that the live consumer sends, told by comparing two slices.
-        length = len(words)
-        shape = self._shape_of_length.get(length)
-        if shape is None:
-            return self._set_any(words)
-        end = length - 5
-        if (
-            words[4:end:3] != shape.names
-            or words[3:end:3] != shape.words
-            or words[end] != b"EX"
-            or words[end + 2] != b"POINT"
-        ):
-            return self._set_any(words)
-        try:
-            ttl_s = float(words[end + 1])
-            collection = self.collections.get(words[1])
-            if collection is None or not 0 <= ttl_s < MAX_TTL_S:
-                return self._set_any(words)
-            collection.put_point(
-                words[2],
-                float(words[-2]),
-                float(words[-1]),
-                None,
-                shape,
-                words[5:end:3],
-                self.now_s + ttl_s,
-            )
-        except (ValueError, OverflowError):  # no number, not finite: said properly by the general form
-            return self._set_any(words)
-        return OK
-
-    def _set_any(self, sent: list[bytes]) -> bytes:
-        words = Words(sent)
         key, item_id = words.take(), words.take()
-        fields: dict[bytes, bytes] = {}
-        deadline_s, condition = inf, b""
-        while (option := words.take().upper()) in (b"FIELD", b"EX", b"NX", b"XX"):
-            if option == b"FIELD":
-                name = words.take()
-                if name in RESERVED_NAMES:
-                    raise invalid(name)
-                fields[name] = words.take()
-            elif option == b"EX":
-                deadline_s = self.now_s + min(words.number(), MAX_TTL_S)
-            elif condition:
-                raise invalid(option)
+        names, values, deadline_s, condition = list[bytes](), list[bytes](), inf, b""
+        while (kind := words.take().upper()) not in (b"POINT", b"STRING"):
+            if kind == b"FIELD":
+                more_names, more_values = words.fields()
+                names += more_names
+                values += more_values
+            elif kind == b"EX":
+                deadline_s = self.now_s + words.number()
+            elif kind in (b"NX", b"XX") and not condition:
+                condition = kind
             else:
-                condition = option
-        shape, values = self._shapes.of(tuple(fields)), list(fields.values())
-        if option == b"POINT":
-            place = words.number(), words.number(), words.number() if words.more() else None
-        elif option == b"STRING":
-            text = words.take()
-        else:
-            raise invalid(option, hint=option in (b"BOUNDS", b"HASH", b"OBJECT"))
+                raise unknown(kind)
+        text = words.take() if kind == b"STRING" else None
+        latitude, longitude = (0.0, 0.0) if kind == b"STRING" else (words.number(), words.number())
+        z = words.number() if kind == b"POINT" and words.more() else None
         if words.more():
             raise invalid(words.take())
-        collection = self.collections.get(key)
-        there = collection is not None and item_id in collection.items
-        if condition and there != (condition == b"XX"):
+        collection = self.collections.get(key, {})
+        old = collection.get(item_id)
+        if condition and (old is not None) != (condition == b"XX"):
             return NOTHING
-        if collection is None:
-            collection = self.collections[key] = Collection(self._expiry, self._shapes)
-        if option == b"STRING":
-            collection.put_string(item_id, text, shape, values, deadline_s)
-            return OK
-        collection.put_point(item_id, *place, shape, values, deadline_s)
-        if len(sent) == 8 + 3 * len(values):
-            if len(self._shape_of_length) >= MAX_LENGTHS:
-                self._shape_of_length.clear()
-            self._shape_of_length[len(sent)] = shape
+        if old is None or names != old.names:
+            names, values = _merged_fields(old, names, values)
+        collection[item_id] = Item(item_id, latitude, longitude, z, text, names, values, deadline_s)
+        self.collections[key] = collection
         return OK
 
-    # One object
-
-    def _find(self, key: bytes, item_id: bytes) -> Item | None:
-        collection = self.collections.get(key)
-        return collection.items.get(item_id) if collection else None
-
-    def get(self, sent: list[bytes]) -> bytes:
+    def get(self, words: Words) -> bytes:
         """GET key id [WITHFIELDS] [OBJECT|POINT]"""
-        words = Words(sent)
         item = self._find(words.take(), words.take())
         with_fields = words.peek() == b"WITHFIELDS" and bool(words.take())
-        output = words.take() if words.more() else b"OBJECT"
-        if output.upper() not in (b"OBJECT", b"POINT"):
-            raise invalid(output, hint=output.upper() in (b"BOUNDS", b"HASH"))
+        output = words.take().upper() if words.more() else b"OBJECT"
+        if output not in (b"OBJECT", b"POINT"):
+            raise unknown(output)
         words.end()
         if item is None:
             return NOTHING
-        body = item.point() if output.upper() == b"POINT" else item.object()
         if not with_fields:
-            return body
-        fields = item.fields()
-        return b"*%d\r\n%b%b" % (2 if fields else 1, body, fields)
+            return item.body(output)
+        fields = item.shown_fields()
+        return b"*%d\r\n%b%b" % (2 if fields else 1, item.body(output), fields)
 
-    def delete(self, sent: list[bytes]) -> bytes:
-        """DEL key id"""
-        words = Words(sent)
-        key, item_id = words.take(), words.take()
-        if words.more():
-            raise invalid(words.take(), hint=True)
-        collection = self.collections.get(key)
-        if collection is None or not collection.delete(item_id):
-            return NOUGHT
-        self._drop_if_empty(key)
-        return ONE
-
-    def ttl(self, sent: list[bytes]) -> bytes:
+    def ttl(self, words: Words) -> bytes:
         """TTL key id: whole seconds; -1 without an end, -2 without an object"""
-        words = Words(sent)
         item = self._find(words.take(), words.take())
         words.end()
         if item is None:
             return b":-2\r\n"
-        if item.deadline == inf:
-            return b":-1\r\n"
-        return b":%d\r\n" % max(0, int(item.deadline - self.now_s))
+        return b":-1\r\n" if item.deadline_s == inf else b":%d\r\n" % max(0, int(item.deadline_s - self.now_s))
 
-    # Collections
+    def delete(self, words: Words) -> bytes:
+        """DEL key id"""
+        key, item_id = words.take(), words.take()
+        words.end()
+        if self._find(key, item_id) is None:
+            return NOUGHT
+        self._remove(key, item_id)
+        return ONE
 
-    def _drop_if_empty(self, key: bytes) -> None:
-        if not self.collections[key].items:
-            del self.collections[key]
-
-    def drop(self, sent: list[bytes]) -> bytes:
+    def drop(self, words: Words) -> bytes:
         """DROP key"""
-        words = Words(sent)
         key = words.take()
         words.end()
-        found = self.collections.pop(key, None)
-        return ONE if found and found.items else NOUGHT
+        return ONE if self.collections.pop(key, None) else NOUGHT
 
-    def flush(self, sent: list[bytes]) -> bytes:
+    def flush(self, words: Words) -> bytes:
         """FLUSHDB"""
-        Words(sent).end()
+        words.end()
         self.collections.clear()
-        self._expiry = Expiry()
         return OK
 
-    def keys(self, sent: list[bytes]) -> bytes:
+    def keys(self, words: Words) -> bytes:
         """KEYS pattern"""
-        words = Words(sent)
         pattern = glob(words.take())
         words.end()
-        keys = sorted(key for key, collection in self.collections.items() if collection.items)
-        found = [key for key in keys if pattern.match(key.decode("latin-1"))]
-        return b"*%d\r\n%b" % (len(found), b"".join(map(bulk, found)))
+        return array(key for key in sorted(self.collections) if pattern.match(key.decode("latin-1")))
 
-    # Searches
-
-    def scan(self, sent: list[bytes]) -> bytes:
-        """SCAN key [options] [COUNT|IDS|OBJECTS|POINTS]"""
-        words = Words(sent)
-        collection = self.collections.get(words.take())
+    def scan(self, words: Words) -> bytes:
+        """SCAN key [options] [output]: in the order of the ids"""
+        collection = self.collections.get(words.take(), {})
         query = parse_query(words)
-        if words.peek() in (b"BOUNDS", b"HASHES"):
-            raise invalid(words.take(), hint=True)
         if words.more():
-            raise invalid(words.take())
-        items = collection.by_id() if collection else []
-        if query.output == "COUNT" and not query.tests:
+            raise unknown(words.take())
+        if query.output == b"COUNT" and not query.tests:
             query.limit = UNLIMITED  # Tile38 answers from its counter
-        cursor, found = query.select(items[::-1] if query.descending else items)
-        if query.output == "COUNT":
-            return b":%d\r\n" % len(found)
-        return _page(cursor, [item.reply(query.output, query.with_fields) for item in found])
+        return _page(query, [item for _, item in sorted(collection.items())])
 
-    def search_area(self, sent: list[bytes]) -> bytes:
+    def search_area(self, words: Words) -> bytes:
         """WITHIN|INTERSECTS key [options] [output] BOUNDS s w n e | CIRCLE lat lon m | TILE x y z | POINT lat lon"""
-        words = Words(sent)
-        collection = self.collections.get(words.take())
+        collection = self.collections.get(words.take(), {})
         query = parse_query(words)
-        items = self._in_area(words, collection or Collection(self._expiry, self._shapes))
-        cursor, found = query.select(items)
-        if query.output == "COUNT":
-            return b":%d\r\n" % len(found)
-        return _page(cursor, [item.reply(query.output, query.with_fields) for item in found])
+        return _page(query, in_area(words, collection))
 
-    def _in_area(self, words: Words, collection: Collection) -> list[Item]:
-        kind = words.take()
-        match kind.upper():
-            case b"BOUNDS":
-                box = Box(words.number(), words.number(), words.number(), words.number())
-            case b"TILE":
-                x, y, zoom = words.integer(0), words.integer(0), words.integer(0, MAX_ZOOM)
-                box = Box.of_tile(x, y, zoom)
-            case b"POINT":
-                latitude, longitude = words.number(), words.number()
-                box = Box(latitude, longitude, latitude, longitude)
-            case b"CIRCLE":
-                circle = words.number(), words.number(), words.metres()
-                words.end()
-                return collection.in_circle(*circle)
-            case other:
-                raise invalid(kind, hint=other in (b"GET", b"HASH", b"OBJECT", b"SECTOR"))
-        words.end()
-        return collection.in_box(box)
-
-    def nearby(self, sent: list[bytes]) -> bytes:
-        """NEARBY key [options] [output] POINT lat lon [metres]"""
-        words = Words(sent)
-        collection = self.collections.get(words.take())
+    def nearby(self, words: Words) -> bytes:
+        """NEARBY key [options] [output] POINT lat lon [metres]: the nearest first, 0 metres for no limit"""
+        collection = self.collections.get(words.take(), {})
         query = parse_query(words)
         kind = words.take()
         if kind.upper() != b"POINT":
-            raise invalid(kind, hint=kind.upper() == b"ROAM")
+            raise unknown(kind)
         latitude, longitude = words.number(), words.number()
-        radius_m = words.metres() if words.more() else 0.0
+        radius_m = words.number(least=0) if words.more() else 0.0
         words.end()
-        measured = collection.nearest(latitude, longitude, radius_m) if collection else []
-        cursor, found = query.select([item for _, item in measured])
-        if query.output == "COUNT":
-            return b":%d\r\n" % len(found)
-        if not query.with_distance:
-            return _page(cursor, [item.reply(query.output, query.with_fields) for item in found])
-        measures = {item.id: measure for measure, item in measured}
-        replies = [item.reply_with_distance(query.output, query.with_fields, measures[item.id]) for item in found]
-        return _page(cursor, replies)
+        found = nearest(collection, latitude, longitude, radius_m or inf)
+        return _page(query, found, lambda item: distance_m(latitude, longitude, item) if query.with_distance else None)
 
-    # The server
-
-    def ping(self, words: list[bytes]) -> bytes:
+    def ping(self, words: Words) -> bytes:
         """PING [text]"""
-        return bulk(words[1]) if len(words) > 1 else PONG
+        return bulk(words.take()) if words.more() else b"+PONG\r\n"
 
-    def server(self, sent: list[bytes]) -> bytes:
+    def server(self, words: Words) -> bytes:
         """SERVER: what it is and what it holds, as names and values"""
-        Words(sent).end()
-        items = [item for collection in self.collections.values() for item in collection.items.values()]
-        strings = sum(item.text is not None for item in items)
-        facts = {
-            "id": "embedded-live-server",
-            "num_collections": sum(bool(collection.items) for collection in self.collections.values()),
-            "num_objects": len(items),
-            "num_points": len(items) - strings,
-            "num_strings": strings,
-            "pid": os.getpid(),
-            "version": VERSION,
-        }
-        return cast(bytes, hiredis.pack_command(tuple(str(part) for fact in facts.items() for part in fact)))
+        words.end()
+        counts = {"num_collections": len(self.collections), "num_objects": sum(map(len, self.collections.values()))}
+        facts = {"id": "embedded-live-server", **counts, "pid": os.getpid(), "version": VERSION}
+        return array(str(part) for fact in facts.items() for part in fact)
+
+    def _find(self, key: bytes, item_id: bytes) -> Item | None:
+        return self.collections.get(key, {}).get(item_id)
+
+    def _remove(self, key: bytes, item_id: bytes) -> None:
+        del self.collections[key][item_id]
+        if not self.collections[key]:
+            del self.collections[key]
 
 
-def _page(cursor: int, replies: list[bytes]) -> bytes:
-    if not replies and not cursor:
-        return NOTHING_FOUND
+def _merged_fields(old: Item | None, names: list[bytes], values: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """An object's fields after a SET that names some: the others are kept."""
+    for name in RESERVED_NAMES.intersection(names):
+        raise invalid(name)
+    fields = dict(zip(old.names, old.values, strict=True)) if old else {}
+    fields.update(zip(names, values, strict=True))
+    return list(fields), list(fields.values())
+
+
+def _page(query: Query, items: list[Item], distance: Callable[[Item], float | None] = lambda _: None) -> bytes:
+    """A search's answer: how many there are, or the next cursor and the items."""
+    cursor, found = query.select(items)
+    if query.output == b"COUNT":
+        return b":%d\r\n" % len(found)
+    replies = [item.reply(query.output, query.with_fields, distance(item)) for item in found]
     return b"*2\r\n:%d\r\n*%d\r\n%b" % (cursor, len(replies), b"".join(replies))
 
 
-class Connection(asyncio.Protocol):
-    """One client. Its commands are done in order; answers leave in one write a batch."""
+class Connection:
+    """One client: its commands are done in order, and no more are read while it does not read the answers."""
 
-    def __init__(self, server: LiveServer) -> None:
-        self._server = server
-        self._reader = hiredis.Reader()
+    def __init__(self, server: LiveServer, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
+        self._server, self._in, self._out = server, incoming, outgoing
+        self._commands = hiredis.Reader()
         self._trusted = not server.password
-        self._writable = True
-        self._reading = True
-        self._waiting = False  # commands are left over for the loop's next turn
-        self._closed = False
-        self._greeted = False
+        self._ended = False
         self._unfinished_bytes = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
-        self._closed = True
-
-    def pause_writing(self) -> None:
-        self._writable = False
-
-    def resume_writing(self) -> None:
-        self._writable = True
-        self._serve()
-
-    def data_received(self, data: bytes) -> None:
-        if not self._greeted and data.startswith(b"GET /healthz"):
-            self._close(HEALTHY)
-            return
-        self._greeted = True
-        self._unfinished_bytes += len(data)
-        self._reader.feed(data)
-        self._serve()
-
-    def _serve(self) -> None:
-        """Do what has arrived; stop reading while answers wait to be read."""
-        if self._closed or self._waiting or not self._writable:
-            return
+    async def serve(self) -> None:
+        """Answer until the client goes."""
         try:
-            answers, finished = self._answer_batch()
+            while not self._ended and (data := await self._in.read(CHUNK_BYTES)):
+                self._commands.feed(data)
+                self._unfinished_bytes += len(data)
+                while answers := self._answer_batch():
+                    self._out.write(answers)
+                    await self._out.drain()
+                    await asyncio.sleep(0)  # the other clients' turn
         except hiredis.ProtocolError as broken:
-            self._close(error(f"Protocol error: {broken}"))
-            return
-        if answers:
-            self._transport.write(answers)
-        if self._closed:
-            self._transport.close()
-        elif self._unfinished_bytes > MAX_UNFINISHED_BYTES:
-            self._close(error("Protocol error: the command is too long"))
-        else:
-            self._read_on(finished and self._writable)
-            if not finished and self._writable:
-                self._waiting = True
-                asyncio.get_running_loop().call_soon(self._next_turn)
+            self._out.write(error(f"Protocol error: {broken}"))
+        except ConnectionError:
+            pass  # the client went without a word
+        finally:
+            self._out.close()
 
-    def _read_on(self, wanted: bool) -> None:
-        if wanted != self._reading:
-            self._reading = wanted
-            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
-
-    def _next_turn(self) -> None:
-        self._waiting = False
-        self._serve()
-
-    def _answer_batch(self) -> tuple[bytes, bool]:
-        """The answers to what is complete, and whether that was all."""
+    def _answer_batch(self) -> bytes:
+        """The answers to what is complete, as many as go into one chunk."""
         self._server.tick()
-        next_command = self._reader.gets
-        answer = self._server.answer
-        answers: list[bytes] = []
-        size = 0
-        while (words := next_command()) is not False:
-            self._unfinished_bytes = 0
+        answers, size = [], 0
+        while size < CHUNK_BYTES and not self._ended and (words := self._commands.gets()) is not False:
             if type(words) is not list or not words:
                 raise hiredis.ProtocolError("a command is an array of bulk strings")
-            reply = answer(words) if self._trusted and words[0] not in OF_CONNECTION else self._answer_guarded(words)
-            answers.append(reply)
-            size += len(reply)
-            if size > FLUSH_BYTES:
-                return b"".join(answers), False
-            if self._closed:
-                break
-        return b"".join(answers), True
+            self._unfinished_bytes = 0
+            answers.append(self._answer(words))
+            size += len(answers[-1])
+        if self._unfinished_bytes > MAX_UNFINISHED_BYTES:
+            raise hiredis.ProtocolError("the command is too long")
+        return b"".join(answers)
 
-    def _answer_guarded(self, words: list[bytes]) -> bytes:
-        """What may be asked before the password is given, and what concerns the connection."""
+    def _answer(self, words: list[bytes]) -> bytes:
         name = words[0].upper()
+        if name == b"PING" or (self._trusted and name in self._server.commands):
+            return self._server.answer(name, words)
         if name == b"QUIT":
-            self._closed = True
-            return OK
-        if name == b"AUTH" and len(words) > 1 and hmac.compare_digest(words[1], self._server.password):
-            self._trusted = True
+            self._ended = True
             return OK
         if name == b"AUTH":
-            return error("invalid password")
-        allowed = self._trusted or name in BEFORE_AUTH
-        return self._server.answer(words) if allowed else error("authentication required")
-
-    def _close(self, last_words: bytes) -> None:
-        self._closed = True
-        self._transport.write(last_words)
-        self._transport.close()
+            self._trusted |= hmac.compare_digest(b"".join(words[1:2]), self._server.password)
+            return OK if self._trusted else error("invalid password")
+        return self._server.answer(name, words) if self._trusted else error("authentication required")
 
 
 async def serve(server: LiveServer, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stopped.set)
-    connections = await loop.create_server(lambda: Connection(server), host, port, reuse_address=True)
-    sweeper = asyncio.create_task(_sweep(server))
-    log.info(
-        "embedded live server on %s:%d, a stand-in that speaks the part of Tile38 1.37.0's protocol that"
-        " this platform uses; it is not Tile38 and keeps nothing on disk",
-        host,
-        port,
-    )
+        asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+
+    async def client(incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
+        await Connection(server, incoming, outgoing).serve()
+
+    listening = await asyncio.start_server(client, host, port, limit=CHUNK_BYTES, reuse_address=True)
+    log.info("embedded live server on %s:%d, %s", host, port, WHAT_IT_IS)
     await stopped.wait()
-    sweeper.cancel()
-    connections.close()
+    listening.close()
 
 
-async def _sweep(server: LiveServer) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_EVERY_S)
-        server.tick()
-
-
-def _arguments() -> argparse.Namespace:
+def main() -> str | None:
+    """Run the server in the foreground; the text of what stopped it from starting, if anything did."""
     parser = argparse.ArgumentParser(
         prog="python -m flight_platform.embedded.live_server",
-        description="The embedded live server: stands in for Tile38 on a machine that has none.\n"
-        "It speaks the part of Tile38's protocol that this platform uses:\n"
-        "SET GET DEL DROP TTL SCAN WITHIN INTERSECTS NEARBY KEYS PING AUTH SERVER FLUSHDB QUIT.\n"
-        "Nothing is kept on disk: the live consumer fills it again from Kafka.",
+        description=f"The embedded live server, {WHAT_IT_IS}; the live consumer fills it again from Kafka.",
         epilog="example: python -m flight_platform.embedded.live_server --port 19851\n"
         "then:    redis-cli -2 -p 19851 SCAN flights COUNT",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -512,27 +324,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="TCP port to listen on")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     parser.add_argument("--requirepass", default="", metavar="PASSWORD", help="clients must AUTH with it")
-    arguments = parser.parse_args()
-    if not (arguments.requirepass or _is_loopback(arguments.host)):
-        parser.error(f"--host {arguments.host} can be reached from other machines: give --requirepass too")
-    return arguments
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def main() -> str | None:
-    """Run the server in the foreground; the text of what stopped it from starting, if anything did."""
-    arguments = _arguments()
+    given = parser.parse_args()
+    if not given.requirepass and given.host not in ("127.0.0.1", "::1", "localhost"):
+        parser.error(f"--host {given.host} can be reached from other machines: give --requirepass too")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        uvloop.run(serve(LiveServer(arguments.requirepass), arguments.host, arguments.port))
+        uvloop.run(serve(LiveServer(given.requirepass), given.host, given.port))
     except OSError as refused:
-        return f"cannot listen on {arguments.host}:{arguments.port} ({refused}): is another server running there?"
+        return f"cannot listen on {given.host}:{given.port} ({refused}): is another server running there?"
     return None
 
 
