@@ -29,7 +29,7 @@ logs: setup ## Follow the logs of all programs
 	@$(BIN)/flight logs --follow
 
 test: setup ## All tests, with real servers on free ports
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 4 --dist loadfile
 
 check: setup ## Style, types, import rules
 	$(BIN)/ruff check .
