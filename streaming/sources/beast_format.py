@@ -6,6 +6,7 @@ Types: `1` Mode A/C (2 bytes), `2` short Mode S (7), `3` long Mode S (14); recei
 well (status, position, receiver id), which are passed over.
 """
 
+import math
 import re
 from typing import Final, NamedTuple
 
@@ -27,6 +28,7 @@ _NO_TIME_FROM: Final = 0xFF0000000000
 _TICKS_A_MS: Final = 12_000  # the counter runs at 12 MHz
 _RESTART_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
+_START_SLACK_MS: Final = 60_000  # a start may be named a little late
 _GPS_NANOSECOND_BITS: Final = 30
 
 
@@ -175,11 +177,12 @@ class CounterClock:
 class GpsClock:
     """The times of a receiver that counts by GPS: 18 bits of the second of the day (UTC), 30 bits of nanoseconds.
 
-    The day is the one that brings them next to the frame before, or to a start.
+    The day is the one that brings a frame next to the one before; the first frame of a capture comes within a day of
+    its start, so that a date is start enough.
     """
 
     def __init__(self, start_ms: int | None = None) -> None:
-        self._near_ms = start_ms
+        self._start_ms, self._near_ms = start_ms, start_ms
 
     def read(self, frame: Frame, received_at: int) -> int:
         """Unix milliseconds of a frame; of its reception where its receiver gave it no time of a day."""
@@ -189,6 +192,8 @@ class GpsClock:
         if not frame.timed or of_day_ms >= _DAY_MS:
             return near_ms
         days = round((near_ms - of_day_ms) / _DAY_MS)
+        if near_ms == self._start_ms:
+            days = math.ceil((near_ms - _START_SLACK_MS - of_day_ms) / _DAY_MS)
         time_ms = days * _DAY_MS + of_day_ms
         if self._near_ms is not None:
             self._near_ms = time_ms

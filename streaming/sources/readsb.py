@@ -28,6 +28,7 @@ log = structlog.get_logger()
 INTERVAL_S: Final = 1.0  # readsb rewrites its file once a second; the public v2 APIs allow one request a second
 _FIRST_PAUSE_S: Final = 0.25  # a file that is being rewritten is whole again at once
 _FILE_TRIES: Final = 5
+_THROTTLED_S: Final = 5.0  # a public API that says "too many requests" and no more wants to be left alone for a while
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -99,8 +100,9 @@ class Readsb:
     def _poll(self) -> Outcome:
         answer = self._http.get(self._url or "")
         if not answer.good:
-            asked_s = seconds(answer.headers, "Retry-After")
-            return Outcome(code=answer.code, problem=answer.problem, pause_s=asked_s, throttled=answer.code == "429")
+            asked_s, throttled = seconds(answer.headers, "Retry-After"), answer.code == "429"
+            pause_s = _THROTTLED_S if throttled and asked_s is None else asked_s
+            return Outcome(code=answer.code, problem=answer.problem, pause_s=pause_s, throttled=throttled)
         return self._decode(answer.content, "200")
 
     def _read(self) -> Outcome:

@@ -1,38 +1,25 @@
 """The source `sbs`: a receiver's BaseStation port (TCP 30003), or a capture of one. Its format is in `sbs_format.py`.
 
-connect ──► bytes ──► lines ──► Merger ──► Batch
-   ▲                    │
-   └── growing pauses ──┘ dropped, silent, refused
+bytes ──► lines ──► Merger ──► Batch
 """
 
 import gzip
-import select
-import socket
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from flight_platform.errors import SettingsError
-from flight_platform.telemetry import INGEST_LAST_SUCCESS, INGEST_POLLS
 from streaming.sources import clock, kinds
 from streaming.sources.base import Batch, Refused, Source
-from streaming.sources.polling import Pauses, interruptible
 from streaming.sources.sbs_format import Merger, zone_hint
+from streaming.sources.tcp import SILENCE_S, Port, host_and_port
 
 log = structlog.get_logger()
 
 PORT: Final = 30003
-SILENCE_S: Final = 180.0  # receivers send an empty line a minute at least; after three the connection counts as dead
-_CONNECT_S: Final = 10.0
-_FIRST_PAUSE_S: Final = 0.5
-_LOOK_S: Final = 0.25
-_CHUNK: Final = 65_536
 _LONGEST_LINE: Final = 4_096  # what is longer is no line: some other port
 _BATCH_LINES: Final = 2_000
 
@@ -46,54 +33,17 @@ class Sbs:
         self, name: str, host: str, port: int = PORT, *, zone: ZoneInfo | None = None, silence_s: float = SILENCE_S
     ) -> None:
         self.name = name
-        self._host, self._port, self._silence_s = host, port, silence_s
+        self._port = Port(name, host, port, silence_s=silence_s)
         self._merger = Merger(name, zone)
         self._hinted = False
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """What comes, a batch per piece of the stream, until `stop` is set."""
-        pauses = Pauses(_FIRST_PAUSE_S)
-        while not stop.is_set():
-            code, problem = "dropped", "the receiver closed the connection"
-            try:
-                connection = interruptible(self._connect, stop)
-                if connection is None:
-                    return
-                with connection:
-                    log.info("connected", source=self.name, host=self._host, port=self._port)
-                    INGEST_POLLS.labels(self.name, "connected").inc()
-                    for batch in self._read(connection, stop):
-                        pauses.reset()
-                        yield batch
-            except TimeoutError:
-                code, problem = "timeout", f"{self._host}:{self._port} is silent"
-            except OSError as error:
-                code, problem = "unreachable", f"{self._host}:{self._port}: {error.strerror or error}"
-            if stop.is_set():
-                return
-            INGEST_POLLS.labels(self.name, code).inc()
-            pause_s = pauses.next_s()
-            log.warning(
-                "connection_lost", source=self.name, code=code, problem=problem, next_try_in_s=round(pause_s, 2)
-            )
-            stop.wait(pause_s)
-
-    def _connect(self) -> socket.socket:
-        return socket.create_connection((self._host, self._port), timeout=_CONNECT_S)
-
-    def _read(self, connection: socket.socket, stop: threading.Event) -> Iterator[Batch]:
-        """Batches until the connection ends; raises TimeoutError where it falls silent."""
-        rest, heard_s = b"", time.monotonic()
-        while not stop.is_set():
-            if not select.select([connection], [], [], _LOOK_S)[0]:
-                if time.monotonic() - heard_s > self._silence_s:
-                    raise TimeoutError
+        rest = b""
+        for piece in self._port.pieces(stop):
+            if piece is None:  # a new connection: what was half a line will not be whole
+                rest = b""
                 continue
-            piece = connection.recv(_CHUNK)
-            if not piece:
-                return
-            heard_s = time.monotonic()
-            INGEST_LAST_SUCCESS.labels(self.name).set_to_current_time()
             *lines, rest = (rest + piece).split(b"\n")
             if len(rest) > _LONGEST_LINE:
                 lines, rest = [*lines, rest], b""
@@ -159,23 +109,11 @@ def merge(merger: Merger, lines: Iterable[str], received_at: int) -> Batch:
     return Batch(positions=positions, originals=originals, refused=refused, clock_ms=merger.clock.last_ms)
 
 
-def host_and_port(url: str) -> tuple[str, int]:
-    """The parts of `tcp://host:port` or `host:port`; raises SettingsError where there are none."""
-    try:
-        parts = urlsplit(url if "://" in url else f"tcp://{url}")
-        host, port = parts.hostname, parts.port or PORT
-    except ValueError:
-        host, port = None, PORT
-    if not host or parts.scheme != "tcp":
-        raise SettingsError(f"--url is {url!r}: a host and port are expected. Example: --url tcp://127.0.0.1:{PORT}")
-    return host, port
-
-
 def _open(request: kinds.Request) -> Source:
     zone = kinds.time_zone(request.option("timezone"))
     if request.file is not None:
         return SbsFile(request.name, kinds.readable(request.file), zone)
-    host, port = host_and_port(request.url or "")
+    host, port = host_and_port(request.url or "", PORT)
     return Sbs(request.name, host, port, zone=zone)
 
 
