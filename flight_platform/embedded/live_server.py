@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from math import inf
 
 import hiredis
@@ -120,7 +121,9 @@ class LiveServer:
         old = collection.get(item_id)
         if condition and (old is not None) != (condition == b"XX"):
             return NOTHING
-        if old is None or names != old.names:
+        if old is not None and names == old.names:
+            names = old.names
+        else:
             names, values = _merged_fields(old, names, values)
         collection[item_id] = Item(item_id, latitude, longitude, z, text, names, values, deadline_s)
         self.collections[key] = collection
@@ -231,7 +234,13 @@ def _merged_fields(old: Item | None, names: list[bytes], values: list[bytes]) ->
         raise invalid(name)
     fields = dict(zip(old.names, old.values, strict=True)) if old else {}
     fields.update(zip(names, values, strict=True))
-    return list(fields), list(fields.values())
+    return _shared(tuple(fields)), list(fields.values())
+
+
+@lru_cache
+def _shared(names: tuple[bytes, ...]) -> list[bytes]:
+    """One list for all objects with the same names: to compare with it stays quick however many objects there are."""
+    return list(names)
 
 
 def _page(query: Query, items: list[Item], distance: Callable[[Item], float | None] = lambda _: None) -> bytes:
@@ -277,10 +286,12 @@ class Connection:
         while size < CHUNK_BYTES and not self._ended and (words := self._commands.gets()) is not False:
             if type(words) is not list or not words:
                 raise hiredis.ProtocolError("a command is an array of bulk strings")
+            answer = self._answer(words)
+            answers.append(answer)
+            size += len(answer)
+        if answers:
             self._unfinished_bytes = 0
-            answers.append(self._answer(words))
-            size += len(answers[-1])
-        if self._unfinished_bytes > MAX_UNFINISHED_BYTES:
+        elif self._unfinished_bytes > MAX_UNFINISHED_BYTES:
             raise hiredis.ProtocolError("the command is too long")
         return b"".join(answers)
 
@@ -302,11 +313,9 @@ async def serve(server: LiveServer, host: str, port: int) -> None:
     stopped = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
-
-    async def client(incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
-        await Connection(server, incoming, outgoing).serve()
-
-    listening = await asyncio.start_server(client, host, port, limit=CHUNK_BYTES, reuse_address=True)
+    listening = await asyncio.start_server(
+        lambda *streams: Connection(server, *streams).serve(), host, port, limit=CHUNK_BYTES, reuse_address=True
+    )
     log.info("embedded live server on %s:%d, %s", host, port, WHAT_IT_IS)
     await stopped.wait()
     listening.close()
@@ -317,9 +326,7 @@ def main() -> str | None:
     parser = argparse.ArgumentParser(
         prog="python -m flight_platform.embedded.live_server",
         description=f"The embedded live server, {WHAT_IT_IS}; the live consumer fills it again from Kafka.",
-        epilog="example: python -m flight_platform.embedded.live_server --port 19851\n"
-        "then:    redis-cli -2 -p 19851 SCAN flights COUNT",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: %(prog)s --port 19851, and then: redis-cli -2 -p 19851 SCAN flights COUNT",
     )
     parser.add_argument("--port", type=int, required=True, help="TCP port to listen on")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
