@@ -1,8 +1,8 @@
 """The privacy block list: aircraft that the platform must not show, by address or callsign.
 
 A CSV file with a header: `icao24,callsign,action,until,reason`. A row names an address or a callsign, what happens
-to its reports (`drop`, or `anonymise`: a pseudonym that changes each day, no callsign, no squawk), the day after which it
-no longer counts (empty: for good) and why. It is applied in the feed, before anything is written anywhere.
+to its reports (`drop`, or `anonymise`: a pseudonym that changes each day, no callsign, no squawk), the day after which
+it no longer counts (empty: for good) and why. It is applied in the feed, before anything is written anywhere.
 """
 
 import csv

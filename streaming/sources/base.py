@@ -29,8 +29,8 @@ class Batch:
     """What a source yields at one time.
 
     `positions` are in the source's order; `originals[i]` is what `positions[i]` was decoded from (bytes, text, or an
-    object to be shown as JSON), for the dead letter, should the report be refused later. `clock_ms` is the newest time that the source
-    itself has told, Unix milliseconds: it moves although the sky is empty.
+    object to be shown as JSON), for the dead letter, should the report be refused later. `clock_ms` is the newest time
+    that the source itself has told, Unix milliseconds: it moves although the sky is empty.
     """
 
     positions: list[Position] = field(default_factory=list)
@@ -42,10 +42,10 @@ class Batch:
 class Source(Protocol):
     """Where reports come from.
 
-    `batches` yields until the source ends (a file) or `stop` is set; it must look at `stop` at least every half second and
-    wait with `stop.wait`, never sleep. What goes wrong at the far end (refused connections, 401, 429, 500, HTML, an empty
-    list, half a file) is logged with what to do, counted in `flight_ingest_polls_total` and tried again with growing
-    pauses; it never raises. A wrong setting raises SettingsError from the constructor.
+    `batches` yields until the source ends (a file) or `stop` is set; it must look at `stop` at least every half second
+    and wait with `stop.wait`, never sleep. What goes wrong at the far end (refused connections, 401, 429, 500, HTML, an
+    empty list, half a file) is logged with what to do, counted in `flight_ingest_polls_total` and tried again with
+    growing pauses; it never raises. A wrong setting raises SettingsError from the constructor.
     """
 
     name: str  # low cardinality: the `source` of every report
