@@ -45,6 +45,7 @@ _EMERGENCIES: Final = {
 _CONTROL_KINDS: Final = {0: Kind.ADSB, 1: Kind.ADSB, 2: Kind.TISB, 5: Kind.TISB, 6: Kind.ADSR}
 _OTHER_ADDRESS: Final = frozenset({1, 5})
 _FLAGGED_ADDRESS: Final = frozenset({2, 6})
+_NO_DIFFERENCE: Final = 1  # of the two altitudes: 0 is unknown, then it counts from 0 ft by 25
 _ADDRESS_FLAG: Final = {"05": 8, "06": 21, "09": 9, "61": 56, "62": 51, "65": 56}  # bit of the 56, from 1
 
 
@@ -95,6 +96,7 @@ class Decoder:
             if decoded is None:
                 self.counts["undecodable"] += 1
                 continue
+            self.counts["used"] += 1
             position = self._merge(one, decoded, received_at)
             if position is not None:
                 reports.append((position, text))
@@ -112,7 +114,6 @@ class Decoder:
         if len(message) != length or (format_ == _NON_TRANSPONDER and remainder(message)):
             self.counts["undecodable"] += 1
             return False
-        self.counts["used"] += 1
         return True
 
     def _merge(self, heard: Heard, decoded: Any, received_at: int) -> Position | None:
@@ -136,6 +137,8 @@ class Decoder:
         aircraft.seen_ms = time_ms
         if decoded.get("bds") not in {"05", "06"}:
             _note(aircraft.values, decoded, time_ms)
+            if decoded.get("bds") == "09" and message[10] & 0x7F == _NO_DIFFERENCE:
+                aircraft.values["above"] = (time_ms, 0)  # which rs1090 takes for unknown
             return None
         place = self._place(aircraft, decoded, time_ms)
         if place is None:

@@ -58,7 +58,7 @@ def test_a_report_takes_the_newest_of_the_other_messages() -> None:
 def test_old_fields_are_unknown_and_level_flight_is_zero() -> None:
     fast = squitter(velocity(0, 400, 0))
     (level,) = reports(fast, *PAIR)
-    assert (level.vertical_rate_fpm, level.track_deg) == (0, 0.0)
+    assert (level.vertical_rate_fpm, level.track_deg, level.geometric_altitude_ft) == (0, 0.0, 36_000)
     decoder = Decoder("rx")
     decoder.take([Heard(fast, NOW_MS)], 5)
     later = NOW_MS + MOTION_MS + 1
