@@ -4,7 +4,7 @@ Also the one place where the platform's time partitions are declared. How a leaf
 `flight_platform/history/partitions.py`; when, of `schedules.py`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import dagster as dg
@@ -12,12 +12,13 @@ import dagster as dg
 from assets.previews import accepted
 from assets.resources import Platform
 from flight_platform.history.partitions import ensure_ahead, ensure_hour, start_of_hour
+from flight_platform.settings import Settings
 
 HOUR: Final = timedelta(hours=1)
 KEY_FORMAT: Final = "%Y-%m-%d-%H:%M"  # Dagster's own for hours
-# Before nearly all recordings of the kind that anybody loads. An earlier hour is stored and served as any other, but
-# Dagster does not see it; each year costs 0.1 s wherever all keys are listed.
-START: Final = datetime(2015, 1, 1, tzinfo=UTC)
+# Partitions are part of the definitions, so this one setting is read when they are loaded. An earlier hour is stored
+# and served as any other, but Dagster does not see it; each year costs 0.1 s wherever all keys are listed.
+START: Final = datetime.combine(Settings.read().history_start, time(), UTC)
 AHEAD_DAYS: Final = 7
 
 HOURS: Final = dg.HourlyPartitionsDefinition(start_date=START)  # the closed ones

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -133,6 +134,21 @@ def dagster_home(settings: Settings) -> Path:
     return settings.var.resolve() / "dagster"
 
 
+def first_day(settings: Settings) -> date:
+    """The first day (UTC) that Dagster shows as partitions.
+
+    Where the settings name none it is the day before this platform first started: a demonstration's past fits into it,
+    and a page of partitions that is nearly full says more than one with a sliver of ten years.
+    """
+    if "history_start" in settings.model_fields_set:
+        return settings.history_start
+    kept = dagster_home(settings) / "first-day"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(f"{datetime.now(UTC).date() - timedelta(days=1)}\n")
+    return date.fromisoformat(kept.read_text().strip())
+
+
 def code_socket(settings: Settings) -> Path:
     """Where Dagster's web pages and daemon reach the one server of our definitions."""
     return socket_path(settings.var.resolve() / "run", "dagster-code")
@@ -141,6 +157,7 @@ def code_socket(settings: Settings) -> Path:
 def _control(settings: Settings) -> list[Program]:
     """One server of the definitions for both: of their own, web and daemon start one each, which outlives them."""
     home = dagster_home(settings)
+    first = str(first_day(settings))
     python, workspace = (sys.executable, "-m"), ("-w", str(home / "workspace.yaml"))
     served = ("--module-name", "assets.definitions", "--location-name", "assets.definitions")
     code = ("dagster", "api", "grpc", "--socket", str(code_socket(settings)), *served, "--working-directory", str(ROOT))
@@ -148,7 +165,7 @@ def _control(settings: Settings) -> list[Program]:
     daemon = ("dagster._daemon", "run", *workspace)
 
     def program(name: str, arguments: tuple[str, ...], **more: Any) -> Program:
-        environment = {"DAGSTER_HOME": str(home), "FLIGHT_INSTANCE": "dagster"}
+        environment = {"DAGSTER_HOME": str(home), "FLIGHT_INSTANCE": "dagster", "FLIGHT_HISTORY_START": first}
         command = (*python, *arguments)
         return Program(name=name, group="control", arguments=command, environment=environment, whole_group=True, **more)
 

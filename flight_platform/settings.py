@@ -6,6 +6,7 @@ working folder where it is unset), defaults. Settings are frozen once read.
 
 import os
 import socket
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
     dagster_url: SecretStr = Field(
         SecretStr("postgresql://flight:flight@127.0.0.1:15432/dagster"),
         examples=["postgresql://flight:secret@db.example:5432/dagster"],
+    )
+    history_start: date = Field(
+        date(2026, 1, 1), examples=["2026-01-01"], description="first day (UTC) that Dagster sees as partitions"
     )
     partitions_ahead_days: int = Field(7, ge=1, le=60, examples=[7])
 
