@@ -41,9 +41,19 @@ class Header:
 
     REASON = "reason"
     DETAIL = "detail"
+    EXCEPTION = "exception"  # type and message, causes below it; only where there was one
     STAGE = "stage"
     SOURCE = "source"
+    FORMAT = "format"  # what the original bytes are: see streaming/originals.py
+    SOURCE_CLOCK = "source_clock"  # the source's time when it told the record, ISO 8601; some formats need it
     REFUSED_AT = "refused_at"  # ISO 8601, UTC
     TOPIC = "topic"  # where the record came from; these three only where it came from Kafka
     PARTITION = "partition"
     OFFSET = "offset"
+    TRUNCATED = "truncated"  # "true" where the value is only the head; these three go together
+    ORIGINAL_BYTES = "original_bytes"  # the whole original's size
+    ORIGINAL_SHA256 = "original_sha256"  # and its hash, hex
+    # A mark and no letter: the letter at this place of the same partition was replayed. See replay_dead_letters.py.
+    REPLAY_OF = "replay_of"  # partition:offset
+    REPLAYED_AT = "replayed_at"  # ISO 8601, UTC
+    REPORTS = "reports"  # how many reports it gave

@@ -30,9 +30,9 @@ from flight_platform.telemetry import (
     configure_logging,
 )
 from streaming.blocklist import BlockList
-from streaming.dead_letters import headers, original_bytes
+from streaming.dead_letters import letter, original_bytes
 from streaming.process import running
-from streaming.sources.base import Batch, Refused, Source
+from streaming.sources.base import Batch, Refused, Source, record_format
 from streaming.tracking import Aircraft, Outcome, Report, Verdict
 
 log = structlog.get_logger()
@@ -103,7 +103,7 @@ class _Outlet:
         self._source, self._beat, self._stop = source, beat, stop
         self._waiting = False
 
-    def send(self, positions: list[Position], refused: list[Refused], now_ms: int) -> None:
+    def send(self, positions: list[Position], refused: list[Refused], clock_ms: int | None, now_ms: int) -> None:
         """Hands reports and dead letters to Kafka. The heartbeat's watermark moves when Kafka has acknowledged."""
         last = len(positions) - 1
         for i, position in enumerate(positions):
@@ -113,14 +113,18 @@ class _Outlet:
                 extra["on_delivery"] = partial(self._delivered, newest)
             self._produce(self._reports, encode(position), position.icao24, extra)
         for item in refused:
-            head = headers(
+            value, headers = letter(
+                item.original,
                 reason=item.reason,
                 detail=item.detail,
+                exception=item.exception,
                 stage=Stage.FEED,
                 source=self._source.name,
+                record_format=record_format(self._source),
+                clock_ms=clock_ms,
                 now_ms=now_ms,
             )
-            self._produce(self._dead_letters, item.original, None, {"headers": head})
+            self._produce(self._dead_letters, value, None, {"headers": headers})
             self._beat.counts[item.reason] += 1
         self._producer.poll(0)
         self._beat.counts["accepted"] += len(positions)
@@ -189,7 +193,7 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
             for batch in source.batches(process.stop):
                 now_ms = kafka.now_ms()
                 positions, refused = sift(batch, now_ms, limits)
-                outlet.send(list(blocked.apply(positions, now_ms)), refused, now_ms)
+                outlet.send(list(blocked.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
                 _tell(process.beat, source, batch, now_ms)
                 held_back.wait(outlet)
         except _StoppedError:

@@ -31,7 +31,7 @@ from flight_platform.telemetry import (
     CONSUMER_RECORDS,
     CONSUMER_WATERMARK,
 )
-from streaming.dead_letters import headers
+from streaming.dead_letters import letter_of_report
 from streaming.process import running
 from streaming.tracker_restore import STATE_EVERY_MS, restore
 from streaming.tracker_state import Arrival, pack, report_of
@@ -143,7 +143,7 @@ class Tracker:
             try:
                 known = partition.aircraft.get(row[0]) or partition.meet(row[0])
             except InvalidIdentifierError as error:
-                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, str(error))
+                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, str(error), error)
                 continue
             if not _possible(row):
                 self._refuse(partition, arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
@@ -176,13 +176,15 @@ class Tracker:
         for outcome, count in outcomes.items():
             CONSUMER_RECORDS.labels(Stage.TRACK, outcome).inc(count)
 
-    def _refuse(self, partition: Partition, arrival: Arrival, reason: Reason, detail: str) -> None:
+    def _refuse(
+        self, partition: Partition, arrival: Arrival, reason: Reason, detail: str, error: Exception | None = None
+    ) -> None:
         origin = (self._topics[TOPIC_REPORTS], partition.number, arrival.offset)
-        head = headers(
-            reason=reason, detail=detail, stage=Stage.TRACK, source="", now_ms=arrival.appended_ms, origin=origin
+        value, headers = letter_of_report(
+            arrival.data, reason=reason, detail=detail, error=error, now_ms=arrival.appended_ms, origin=origin
         )
         self._begin()
-        self._producer.produce(self._topics[TOPIC_DEAD_LETTERS], arrival.data, headers=head)
+        self._producer.produce(self._topics[TOPIC_DEAD_LETTERS], value, headers=headers)
         self._beat.counts[reason] += 1
 
     def _keep(self, partition: Partition, icao24: str, known: Aircraft) -> None:

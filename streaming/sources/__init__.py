@@ -16,7 +16,7 @@ from flight_platform.errors import SettingsError
 from flight_platform.model import SOURCE_NAME
 from flight_platform.settings import Settings
 from streaming.sources import beast, kinds, opensky, readsb, replay, sbs
-from streaming.sources.base import Batch, Source
+from streaming.sources.base import Batch, Source, polled, record_format
 
 SOURCES: Final[dict[str, kinds.SourceKind]] = {
     "opensky": opensky.KIND,
@@ -112,6 +112,7 @@ class Limited:
 
     def __init__(self, source: Source, limit: int) -> None:
         self.name, self.repeatable = source.name, source.repeatable
+        self.record_format, self.polled = record_format(source), polled(source)
         self._source, self._limit = source, limit
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flight_platform.errors import UndecodableError
 from flight_platform.model import Position
 from flight_platform.names import Reason
 
@@ -22,6 +23,31 @@ class Refused:
     original: bytes
     reason: Reason
     detail: str
+    exception: str | None = None
+
+    @classmethod
+    def undecodable(cls, original: bytes, error: UndecodableError) -> "Refused":
+        """What a decoder gave up on."""
+        return cls(original=original, reason=Reason.UNDECODABLE, detail=str(error), exception=exception_text(error))
+
+
+def exception_text(error: BaseException) -> str:
+    """Type and message of an exception, its causes below it."""
+    said, cause = [f"{type(error).__name__}: {error}"], error.__cause__
+    while cause is not None:
+        said.append(f"caused by {type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    return "\n".join(said)
+
+
+def record_format(source: "Source") -> str:
+    """What a source's originals are, for who replays a dead letter; empty where the source does not say."""
+    return str(getattr(source, "record_format", ""))
+
+
+def polled(source: "Source") -> bool:
+    """Whether a source asks the far end again and again, so that asking later loses detail and no connection."""
+    return bool(getattr(source, "polled", False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +72,10 @@ class Source(Protocol):
     and wait with `stop.wait`, never sleep. What goes wrong at the far end (refused connections, 401, 429, 500, HTML, an
     empty list, half a file) is logged with what to do, counted in `flight_ingest_polls_total` and tried again with
     growing pauses; it never raises. A wrong setting raises SettingsError from the constructor.
+
+    A source may have a `record_format`: the name of what one original is, by which `streaming/originals.py` knows how
+    to decode it again. One that polls has `polled = True`: while Kafka is away, its next batch
+    is asked for later.
     """
 
     name: str  # low cardinality: the `source` of every report

@@ -97,6 +97,7 @@ class Beast:
     """A receiver's port 30005, connected again whenever it drops."""
 
     repeatable = False
+    record_format = "beast"
 
     def __init__(
         self,
@@ -125,6 +126,7 @@ class BeastFile:
     """A capture of port 30005, packed or not, in its order."""
 
     repeatable = True
+    record_format = "beast"
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from flight_platform.errors import SettingsError, UndecodableError
 from flight_platform.names import Reason
 from streaming.sources import clock, fields, kinds
-from streaming.sources.base import Batch, Refused, Source
+from streaming.sources.base import Batch, Refused, Source, exception_text
 from streaming.sources.credits import Budget, cost_of
 from streaming.sources.http import Answer, Http, seconds
 from streaming.sources.opensky_format import decode_answer
@@ -88,6 +88,8 @@ class OpenSky:
     """The live states inside a box, or of the globe, as often as the credits allow."""
 
     repeatable = False
+    polled = True
+    record_format = "opensky"
 
     def __init__(
         self,
@@ -166,6 +168,7 @@ class OpenSkyFile:
     """Recorded states, packed or not: an answer of `/states/all`, lines of answers, or historical state vectors."""
 
     repeatable = True
+    record_format = "opensky"
 
     def __init__(self, name: str, file: Path, bbox: kinds.BoundingBox | None = None) -> None:
         self.name = name
@@ -179,7 +182,7 @@ class OpenSkyFile:
         except UndecodableError as error:
             recording = self._recording()
             if recording is None:
-                yield self._refused(content, f"{error}{hint(content)}")
+                yield self._refused(content, error)
                 return
             for batch in recording.batches():
                 if stop.is_set():
@@ -194,9 +197,13 @@ class OpenSkyFile:
             return None
         return recording if "OpenSky" in recording.format else None
 
-    def _refused(self, content: bytes, problem: str) -> Batch:
+    def _refused(self, content: bytes, error: UndecodableError) -> Batch:
+        problem = f"{error}{hint(content)}"
         log.warning("file_undecodable", source=self.name, file=str(self._file), problem=problem)
-        return Batch(refused=[Refused(original=content, reason=Reason.UNDECODABLE, detail=problem)])
+        refused = Refused(
+            original=content, reason=Reason.UNDECODABLE, detail=problem, exception=exception_text(error)
+        )
+        return Batch(refused=[refused])
 
 
 def decode_content(content: bytes, name: str) -> Batch:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from flight_platform.errors import UndecodableError
 from flight_platform.model import Kind, Position, clean_callsign
-from flight_platform.names import Reason
 from streaming.sources import fields
 from streaming.sources.base import Batch, Refused
 
@@ -34,7 +33,7 @@ def decode_answer(answer: Any, *, source: str, received_at: int) -> Batch:
             position = decode_state(state, source=source, received_at=received_at)
         except UndecodableError as error:
             original = fields.as_json(state)
-            batch.refused.append(Refused(original=original, reason=Reason.UNDECODABLE, detail=str(error)))
+            batch.refused.append(Refused.undecodable(original, error))
             continue
         if position is not None:
             batch.positions.append(position)

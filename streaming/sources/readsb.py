@@ -18,7 +18,7 @@ from flight_platform.errors import SettingsError, UndecodableError
 from flight_platform.model import Position
 from flight_platform.names import Reason
 from streaming.sources import clock, fields, kinds
-from streaming.sources.base import Batch, Refused, Source
+from streaming.sources.base import Batch, Refused, Source, exception_text
 from streaming.sources.http import Http, seconds
 from streaming.sources.polling import Outcome, poll_until_stopped
 from streaming.sources.readsb_format import decode_answer
@@ -77,6 +77,8 @@ class Readsb:
     """An aircraft.json that is polled, by HTTP or from a file that a receiver rewrites."""
 
     repeatable = False
+    polled = True
+    record_format = "readsb"
 
     def __init__(self, name: str, *, url: str | None = None, file: Path | None = None, interval_s: float) -> None:
         self.name = name
@@ -124,6 +126,7 @@ class ReadsbFile:
     """One aircraft.json, read once. A file that is half written is read again a few times."""
 
     repeatable = True
+    record_format = "readsb"
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
@@ -131,21 +134,22 @@ class ReadsbFile:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """One batch; the whole file as a refusal where it does not decode."""
-        content, problem = b"", ""
+        content, problem, exception = b"", "", ""
         for _ in range(_FILE_TRIES):
             try:
                 content = self._file.read_bytes()
                 yield decode_content(content, self.name)
             except UndecodableError as error:
-                problem = f"{error}{hint(content)}"
+                problem, exception = f"{error}{hint(content)}", exception_text(error)
             except OSError as error:
-                problem = f"{self._file}: {error.strerror}"
+                problem, exception = f"{self._file}: {error.strerror}", exception_text(error)
             else:
                 return
             if stop.wait(_FIRST_PAUSE_S):
                 return
         log.warning("file_undecodable", source=self.name, file=str(self._file), problem=problem)
-        yield Batch(refused=[Refused(original=content, reason=Reason.UNDECODABLE, detail=problem)])
+        refused = Refused(original=content, reason=Reason.UNDECODABLE, detail=problem, exception=exception)
+        yield Batch(refused=[refused])
 
 
 def decode_content(content: bytes, name: str) -> Batch:

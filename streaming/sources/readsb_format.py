@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from flight_platform.errors import UndecodableError
 from flight_platform.model import Emergency, Kind, Position, clean_callsign
-from flight_platform.names import Reason
 from streaming.sources import fields
 from streaming.sources.base import Batch, Refused
 
@@ -79,9 +78,10 @@ def decode_record(record: Any, *, source: str, received_at: int) -> Batch:
     """The report of one aircraft's record with its own `now`, or its refusal."""
     try:
         now_ms = fields.moment(record["now"], "now")
-    except (KeyError, TypeError, UndecodableError) as error:
-        problem = str(error) if isinstance(error, UndecodableError) else "a record without now"
-        return Batch(refused=[_refused(record, problem)])
+    except UndecodableError as error:
+        return Batch(refused=[_refused(record, error)])
+    except (KeyError, TypeError):
+        return Batch(refused=[_refused(record, UndecodableError("a record without now"))])
     batch = Batch(clock_ms=now_ms)
     _add(batch, record, now_ms, source, received_at)
     return batch
@@ -91,15 +91,15 @@ def _add(batch: Batch, entry: Any, now_ms: int, source: str, received_at: int) -
     try:
         position = decode_aircraft(entry, now_ms, source=source, received_at=received_at)
     except UndecodableError as error:
-        batch.refused.append(_refused(entry, str(error)))
+        batch.refused.append(_refused(entry, error))
         return
     if position is not None:
         batch.positions.append(position)
         batch.originals.append(entry)
 
 
-def _refused(entry: Any, problem: str) -> Refused:
-    return Refused(original=fields.as_json(entry), reason=Reason.UNDECODABLE, detail=problem)
+def _refused(entry: Any, problem: UndecodableError) -> Refused:
+    return Refused.undecodable(fields.as_json(entry), problem)
 
 
 def decode_aircraft(entry: Any, now_ms: int, *, source: str, received_at: int) -> Position | None:
@@ -201,7 +201,7 @@ def decode_trace(trace: Any, *, source: str, received_at: int) -> Iterator[Batch
                 held = entry["details"]
             position = decode_aircraft({**held, **entry}, time_ms, source=source, received_at=received_at)
         except UndecodableError as error:
-            batch.refused.append(_refused(row, str(error)))
+            batch.refused.append(_refused(row, error))
             continue
         if position is not None:
             batch.positions.append(position)

@@ -20,7 +20,6 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from flight_platform.errors import SettingsError, UndecodableError
-from flight_platform.names import Reason
 from streaming.sources import clock, fields, opensky_format, readsb_format, reports, state_vectors, tables
 from streaming.sources.base import Batch, Refused
 from streaming.sources.sbs import read_capture
@@ -326,7 +325,7 @@ def _each(file: _File, decode: Decode) -> Batches:
 
 
 def _refusal(original: bytes, error: UndecodableError) -> Batch:
-    return Batch(refused=[Refused(original=original, reason=Reason.UNDECODABLE, detail=str(error))])
+    return Batch(refused=[Refused.undecodable(original, error)])
 
 
 def _joined(first: Batch, second: Batch) -> Batch:

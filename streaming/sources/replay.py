@@ -27,6 +27,16 @@ _TICK_MS: Final = 50  # reports that fall due within a tick are passed on togeth
 _LOOK_S: Final = 0.25
 _BATCH: Final = 2_000
 _QUIET_MS: Final = 1_000  # in a gap of the recording its clock is told once a second
+_RECORD_FORMATS: Final = {  # the recordings whose originals can be decoded one by one
+    "our reports, NDJSON": "report",
+    "our reports, CSV": "report",
+    "our reports, Parquet": "report",
+    "our reports, JSON": "report",
+    "our reports, an answer of the API": "report",
+    "lines of readsb, one aircraft each": "readsb",
+    "lines of OpenSky answers": "opensky",
+    "an OpenSky answer": "opensky",
+}
 
 
 class Replay:
@@ -59,6 +69,12 @@ class Replay:
     def format(self) -> str:
         """What the file was recognised as."""
         return self._recording.format
+
+    @property
+    def record_format(self) -> str:
+        """What one original is. Where times are moved, none of them says what was refused."""
+        moved = self._rebase is not None or self._shift_ms
+        return "recording" if moved else _RECORD_FORMATS.get(self.format, "recording")
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """The reports, again and again where it loops."""

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from flight_platform.codec import from_record
 from flight_platform.errors import UndecodableError
 from flight_platform.model import SOURCE_NAME, Position
-from flight_platform.names import Reason
 from streaming.sources import clock, fields
 from streaming.sources.base import Batch, Refused
 
@@ -53,7 +52,7 @@ class Decoder:
                 position = self.position(record, received_at)
             except UndecodableError as error:
                 shown = original if isinstance(original, bytes) else fields.as_json(original)
-                batch.refused.append(Refused(original=shown, reason=Reason.UNDECODABLE, detail=str(error)))
+                batch.refused.append(Refused.undecodable(shown, error))
             else:
                 batch.positions.append(position)
                 batch.originals.append(original)

@@ -28,6 +28,7 @@ class Sbs:
     """A receiver's port 30003, connected again whenever it drops."""
 
     repeatable = False
+    record_format = "sbs"
 
     def __init__(
         self, name: str, host: str, port: int = PORT, *, zone: ZoneInfo | None = None, silence_s: float = SILENCE_S
@@ -64,6 +65,7 @@ class SbsFile:
     """A capture of port 30003, packed or not, in its order."""
 
     repeatable = True
+    record_format = "sbs"
 
     def __init__(self, name: str, file: Path, zone: ZoneInfo | None = None) -> None:
         self.name = name

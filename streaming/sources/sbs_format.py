@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from flight_platform.errors import UndecodableError
 from flight_platform.model import Emergency, Position, clean_callsign
-from flight_platform.names import Reason
 from streaming.sources import fields
 from streaming.sources.base import Refused
 
@@ -124,8 +123,7 @@ class Merger:
         try:
             return self._merge(line.split(","), received_at)
         except UndecodableError as error:
-            original = line.encode("utf-8", "surrogateescape")
-            return Refused(original=original, reason=Reason.UNDECODABLE, detail=str(error))
+            return Refused.undecodable(line.encode("utf-8", "surrogateescape"), error)
 
     def _merge(self, cells: list[str], received_at: int) -> Position | None:
         if cells[0] in OTHER_LINES:

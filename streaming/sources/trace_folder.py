@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from flight_platform.errors import SettingsError, UndecodableError
 from flight_platform.model import Position
-from flight_platform.names import Reason
 from streaming.sources import clock, fields
 from streaming.sources.base import Batch, Refused
 from streaming.sources.readsb_format import decode_trace
@@ -69,7 +68,7 @@ class TraceFolder:
             batch = self._read(path)
         except UndecodableError as error:
             name = str(path).encode("utf-8", "surrogateescape")
-            return Batch(refused=[Refused(original=name, reason=Reason.UNDECODABLE, detail=str(error))])
+            return Batch(refused=[Refused.undecodable(name, error)])
         minutes = [position.time // _MINUTE_MS for position in batch.positions]
         if minutes:
             rows_a_minute.update(minutes)
