@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     lateness_limit_s: float = Field(86_400, gt=0, examples=[86400], description="older reports are refused")
     future_tolerance_s: float = Field(30, ge=0, examples=[30], description="reports further ahead are refused")
 
+    spool_bytes: int = Field(
+        1 << 30,
+        ge=1_000_000,
+        examples=[1_073_741_824],
+        description="what a feed may hold on disk, below var/spool, while Kafka is away; 1 GiB is 90 minutes at 1000/s",
+    )
     block_list: Path | None = Field(None, examples=["block-list.csv"], description="aircraft that must not be shown")
 
     # Sources

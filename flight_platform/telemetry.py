@@ -17,6 +17,10 @@ INGEST_POLLS = Counter("flight_ingest_polls_total", "Polls of a source by answer
 INGEST_THROTTLED = Counter("flight_ingest_throttled_total", "Polls that the source asked us to delay", ["source"])
 INGEST_EVENT_TIMESTAMP = Gauge("flight_ingest_event_timestamp_seconds", "Newest event time", ["source"])
 INGEST_LAST_SUCCESS = Gauge("flight_ingest_last_success_timestamp_seconds", "Last good answer of a source", ["source"])
+INGEST_HELD = Gauge("flight_ingest_held_records", "Records on disk that Kafka has not taken yet", ["source"])
+INGEST_OVERFLOWED = Counter(
+    "flight_ingest_overflowed_records_total", "Records lost: Kafka was away for longer than the disk holds", ["source"]
+)
 CONSUMER_RECORDS = Counter("flight_consumer_records_total", "Records by outcome", ["stage", "outcome"])
 CONSUMER_BATCH_DURATION = Histogram("flight_consumer_batch_duration_seconds", "Time a batch takes", ["stage"])
 CONSUMER_LAG = Gauge("flight_consumer_lag_records", "Records not yet consumed", ["stage", "partition"])
