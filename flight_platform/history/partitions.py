@@ -4,16 +4,13 @@ No reader or writer ever waits for a leaf to be made: the statement that would w
 tried again. What is done to a leaf later (compaction, archive) does not belong here.
 """
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
-import structlog
+import stamina
 
 from flight_platform.history.sql import query
-
-log = structlog.get_logger()
 
 HOUR: Final = timedelta(hours=1)
 LOCK_TIMEOUT: Final = "100ms"  # what a queue behind our lock request may cost others
@@ -37,17 +34,18 @@ def ensure_hour(connection: psycopg.Connection, hour: datetime) -> bool:
     Raises psycopg.errors.LockNotAvailable where somebody stands in the way for ten seconds, and other database
     errors where the server refuses such a leaf (before 1990, more than 61 days ahead).
     """
-    for attempt in range(1, TRIES + 1):
-        try:
-            with connection.transaction():
-                connection.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-                row = connection.execute(query("partitions_make"), [start_of_hour(hour)]).fetchone()
-                return bool(row and row[0])
-        except psycopg.errors.LockNotAvailable:
-            if attempt == TRIES:
-                raise
-            log.info("partition_waits_for_lock", hour=start_of_hour(hour).isoformat(), attempt=attempt)
-            time.sleep(_PAUSE_S)
+    for attempt in stamina.retry_context(
+        on=psycopg.errors.LockNotAvailable,
+        attempts=TRIES,
+        timeout=None,
+        wait_initial=_PAUSE_S,
+        wait_max=_PAUSE_S,
+        wait_jitter=0,
+    ):
+        with attempt, connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            row = connection.execute(query("partitions_make"), [start_of_hour(hour)]).fetchone()
+            return bool(row and row[0])
     raise AssertionError("unreachable")
 
 

@@ -7,6 +7,7 @@ a session can change: they keep honest people from accidents; the grants keep ev
 from typing import Final
 
 import psycopg
+import stamina
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -21,6 +22,12 @@ SESSION_DEFAULTS: Final = {
     "search_path": "analytics",
     "timezone": "UTC",
 }
+# "tuple concurrently updated" is an internal error.
+_MET_ANOTHER: Final = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.InternalError_,
+)
 _TRIES: Final = 5  # roles belong to the whole server: migrations of two of its databases can meet here
 
 
@@ -33,20 +40,10 @@ def grant_analyst(connection: psycopg.Connection, analyst_url: str) -> None:
             "FLIGHT_ANALYST_URL: a user and a password are needed. "
             "Example: FLIGHT_ANALYST_URL=postgresql://analyst:secret@db.example:5432/flight"
         )
-    for attempt in range(_TRIES):
-        try:
-            with connection.transaction():
-                _make(connection, role, password)
-                _grant(connection, role)
-        except (
-            psycopg.errors.DuplicateObject,
-            psycopg.errors.UniqueViolation,
-            psycopg.errors.InternalError_,
-        ):
-            if attempt == _TRIES - 1:  # "tuple concurrently updated" is an internal error
-                raise
-        else:
-            return
+    for attempt in stamina.retry_context(on=_MET_ANOTHER, attempts=_TRIES):
+        with attempt, connection.transaction():
+            _make(connection, role, password)
+            _grant(connection, role)
 
 
 def _make(connection: psycopg.Connection, role: str, password: str) -> None:
