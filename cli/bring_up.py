@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cli.supervisor import Supervisor
     from flight_platform.embedded.process import EmbeddedServer
 
-_DAGSTER_TIMEOUT_S: Final = 120.0  # its first start makes its tables
+_DAGSTER_TIMEOUT_S: Final = 240.0  # its first start makes its tables
 # In place of the checkout's workspace.yaml, with which web and daemon would start a code server each.
 _WORKSPACE: Final = """# Written by `flight up`.
 load_from:

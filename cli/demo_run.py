@@ -16,7 +16,7 @@ from flight_platform.settings import PREFIX, Settings
 if TYPE_CHECKING:
     from cli.supervisor import Supervisor
 
-_LOAD_TIMEOUT_S: Final = 180.0
+_LOAD_TIMEOUT_S: Final = 600.0
 
 
 def present_program(settings: Settings) -> Program:

@@ -11,13 +11,18 @@ from cli.supervisor import Supervisor, SupervisorError
 from flight_platform.errors import FlightError, ServerUnavailableError
 from flight_platform.settings import Settings
 
-_POLL_S: Final = 0.1
+_POLL_S: Final = 0.25
 _TAIL_LINES: Final = 8
 _LINE_WIDTH: Final = 240  # a log line can hold a whole traceback
 
 
-def wait_for(what: str, ready: Callable[[], bool], supervisor: Supervisor, program: str, timeout_s: float = 60) -> None:
-    """Waits until `ready`; raises SupervisorError, with the end of the log, when the program dies or takes too long."""
+def wait_for(
+    what: str, ready: Callable[[], bool], supervisor: Supervisor, program: str, timeout_s: float = 180
+) -> None:
+    """Waits until `ready`; raises SupervisorError, with the end of the log, when the program dies or takes too long.
+
+    The time is for a machine that is busy with other things: what cannot work dies, and ends the wait at once.
+    """
     end = time.monotonic() + timeout_s
     while True:
         try:
