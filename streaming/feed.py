@@ -3,6 +3,8 @@
 source ──► Batch ──► possible? timely? ──► block list ──► flight.reports   (key: address)
              │              │
              └── refused ───┴─────────────────────────► flight.dead-letters
+
+How both get into Kafka, and what happens while Kafka is away, is `outlet.py`'s.
 """
 
 import json
@@ -15,7 +17,6 @@ from functools import partial
 from typing import Any, TextIO
 
 import structlog
-from confluent_kafka import Producer
 
 from flight_platform import kafka
 from flight_platform.codec import encode, iso_time, to_record
@@ -31,14 +32,15 @@ from flight_platform.telemetry import (
 )
 from streaming.blocklist import BlockList
 from streaming.dead_letters import letter, original_bytes
-from streaming.process import running
-from streaming.sources.base import Batch, Refused, Source, record_format
+from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError
+from streaming.process import Process, running
+from streaming.sources.base import Batch, Refused, Source, polled, record_format
+from streaming.spool import open_spool
 from streaming.tracking import Aircraft, Outcome, Report, Verdict
 
 log = structlog.get_logger()
 
-_QUEUE_RECORDS = 200_000  # what waits in memory while Kafka is down; then the source waits
-_FLUSH_S = 15
+_LONGEST_PAUSE_S = 30.0  # between polls, as the disk that holds their answers while Kafka is away fills up
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +88,17 @@ def sift(batch: Batch, now_ms: int, limits: Limits) -> tuple[list[Position], lis
     return taken, refused
 
 
-class _Outlet:
-    """The feed's way into Kafka: waits where Kafka's queue is full, drops nothing."""
+class _Sender:
+    """Reports and refusals as Kafka's records, counted."""
 
-    def __init__(self, settings: Settings, source: Source, beat: Heartbeat, stop: threading.Event) -> None:
-        self._producer: Producer = kafka.producer(
-            settings,
-            **{
-                "message.timeout.ms": 0,  # no report is given up because Kafka is away
-                "queue.buffering.max.messages": _QUEUE_RECORDS,
-                "queue.buffering.max.kbytes": 262_144,
-            },
-        )
+    def __init__(self, settings: Settings, source: Source, beat: Heartbeat, outlet: Outlet) -> None:
         self._reports = settings.topic(TOPIC_REPORTS)
         self._dead_letters = settings.topic(TOPIC_DEAD_LETTERS)
-        self._source, self._beat, self._stop = source, beat, stop
-        self._waiting = False
+        self._source, self._beat, self._outlet = source, beat, outlet
 
     def send(self, positions: list[Position], refused: list[Refused], clock_ms: int | None, now_ms: int) -> None:
-        """Hands reports and dead letters to Kafka. The heartbeat's watermark moves when Kafka has acknowledged."""
-        last = len(positions) - 1
-        for i, position in enumerate(positions):
-            extra: dict[str, Any] = {}
-            if i == last:
-                newest = max(p.time for p in positions)
-                extra["on_delivery"] = partial(self._delivered, newest)
-            self._produce(self._reports, encode(position), position.icao24, extra)
+        """Hands reports and dead letters on. The heartbeat's watermark moves when Kafka has acknowledged them."""
+        records = [Record(self._reports, position.icao24, encode(position)) for position in positions]
         for item in refused:
             value, headers = letter(
                 item.original,
@@ -124,59 +111,12 @@ class _Outlet:
                 clock_ms=clock_ms,
                 now_ms=now_ms,
             )
-            self._produce(self._dead_letters, value, None, {"headers": headers})
+            records.append(Record(self._dead_letters, None, value, headers))
             self._beat.counts[item.reason] += 1
-        self._producer.poll(0)
+        self._outlet.put(records, max((p.time for p in positions), default=0))
         self._beat.counts["accepted"] += len(positions)
         INGEST_RECORDS.labels(self._source.name, "accepted").inc(len(positions))
         INGEST_RECORDS.labels(self._source.name, "rejected").inc(len(refused))
-
-    def _produce(self, topic: str, value: bytes, key: str | None, extra: dict[str, Any]) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, value, key, **extra)
-            except BufferError:
-                if not self._waiting:
-                    log.warning(
-                        "waiting_for_kafka",
-                        queued=len(self._producer),
-                        hint="the source is held back until Kafka answers",
-                    )
-                    self._beat.note = "waiting for Kafka"
-                self._waiting = True
-                self._producer.poll(0.2)
-                if self._stop.is_set():
-                    raise _StoppedError from None
-            else:
-                return
-
-    def _delivered(self, newest_ms: int, error: object, _message: object) -> None:
-        if error is not None:
-            log.error("report_not_acknowledged", problem=str(error))
-            return
-        if self._waiting:
-            log.info("kafka_is_back", queued=len(self._producer))
-            self._waiting = False
-        self._beat.note = "running"
-        self._beat.watermark_ms = max(self._beat.watermark_ms or 0, newest_ms)
-
-    def poll(self) -> None:
-        """Serves acknowledgements."""
-        self._producer.poll(0)
-
-    def close(self) -> None:
-        """Waits for Kafka to acknowledge what is on its way."""
-        left = self._producer.flush(_FLUSH_S)
-        if left:
-            log.error(
-                "not_acknowledged_at_stop",
-                reports=left,
-                hint="Kafka did not answer in time; a file can be replayed",
-            )
-
-
-class _StoppedError(Exception):
-    """The feed was told to stop while it waited for Kafka."""
 
 
 def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
@@ -184,21 +124,37 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
     limits = Limits.of(settings, backfill=backfill)
     blocked = BlockList.read(settings.block_list)
     with running(settings, Stage.FEED, source=source.name) as process:
-        if not kafka.wait_for_kafka(settings, process.stop.wait):
-            return
         held_back = _HeldBack(settings, process.stop)
-        outlet = _Outlet(settings, source, process.beat, process.stop)
-        process.beat.note = "running"
+        outlet = _open_outlet(settings, source, process)
+        if outlet is None:
+            return
+        sender = _Sender(settings, source, process.beat, outlet)
         try:
             for batch in source.batches(process.stop):
                 now_ms = kafka.now_ms()
                 positions, refused = sift(batch, now_ms, limits)
-                outlet.send(list(blocked.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
+                sender.send(list(blocked.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
                 _tell(process.beat, source, batch, now_ms)
-                held_back.wait(outlet)
-        except _StoppedError:
+                held_back.wait()
+                if polled(source):
+                    process.stop.wait(outlet.fill * _LONGEST_PAUSE_S)
+        except StoppedError:
             pass
-        outlet.close()
+        finally:
+            outlet.close()
+
+
+def _open_outlet(settings: Settings, source: Source, process: Process) -> Outlet | None:
+    """The way into Kafka. A source that can repeat waits for Kafka first, any other is taken from at once; None where
+    the process was stopped meanwhile."""
+    new_producer = partial(kafka.producer, settings, **PRODUCER_BOUNDS)
+    if not source.repeatable:
+        spool = open_spool(settings.var / "spool", source.name, settings.spool_bytes)
+        ready = partial(kafka.wait_for_kafka, settings)
+        return Outlet(new_producer, spool, process.beat, process.stop, ready)
+    if not kafka.wait_for_kafka(settings, process.stop.wait):
+        return None
+    return Outlet(new_producer, None, process.beat, process.stop)
 
 
 def _tell(beat: Heartbeat, source: Source, batch: Batch, now_ms: int) -> None:
@@ -229,10 +185,10 @@ class _HeldBack:
         self._until = time.monotonic() + seconds
         log.warning("source_held_back", seconds=seconds)
 
-    def wait(self, outlet: _Outlet) -> None:
+    def wait(self) -> None:
         """Waits out the stall, if there is one."""
         while time.monotonic() < self._until and not self._stop.wait(0.2):
-            outlet.poll()
+            pass
 
 
 def dry_run(

@@ -1,0 +1,323 @@
+"""The feed as a process, from real sources into a real Kafka: what it says of itself, and what an outage costs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from flight_platform import kafka
+from flight_platform.codec import decode
+from flight_platform.embedded.kafka import EmbeddedKafka
+from flight_platform.embedded.postgres import EmbeddedPostgres
+from flight_platform.embedded.process import free_port
+from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS
+from flight_platform.settings import Settings
+from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
+from tests.processes import CHECKOUT, new_settings, records
+
+pytestmark = pytest.mark.integration
+
+
+class Feed:
+    """`flight feed` as a process."""
+
+    def __init__(self, settings: Settings, folder: Path, *arguments: str) -> None:
+        environment = os.environ | settings.environment() | {"FLIGHT_LOG_FORMAT": "json", "FLIGHT_VAR": str(folder)}
+        self.log = folder / "feed.log"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", "from cli.main import main; main()", "feed", *arguments],
+                cwd=CHECKOUT,
+                env=environment,
+                stderr=log,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def ended(self, timeout_s: float = 30) -> int:
+        return self._process.wait(timeout_s)
+
+    def terminate(self) -> int:
+        self.send(signal.SIGTERM)
+        return self.ended()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def said(self, action: str) -> bool:
+        return f'"event": "{action}"' in self.log.read_text()
+
+
+@contextmanager
+def feeding(settings: Settings, folder: Path, *arguments: str) -> Iterator[Feed]:
+    feed = Feed(settings, folder, *arguments)
+    try:
+        yield feed
+    finally:
+        feed.kill()
+
+
+class Receiver:
+    """A BaseStation port that sends a line each few milliseconds, each of another moment, as long as it is let."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(0.1)
+        self.url = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self.sent: list[tuple[str, int]] = []
+        self.sending = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def __enter__(self) -> "Receiver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._server.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._server.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                try:
+                    self._send(connection)
+                except OSError:
+                    continue  # the feed has ended
+
+    def _send(self, connection: socket.socket) -> None:
+        while not self._stop.wait(0.02):
+            if not self.sending.is_set():
+                continue
+            now_ms = time.time_ns() // 1_000_000
+            moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y/%m/%d,%H:%M:%S.") + f"{now_ms % 1000:03d}"
+            aircraft = [f"{0x400000 + number:06x}" for number in range(20)]
+            lines = [f"MSG,3,1,1,{a.upper()},1,{moment},{moment},,35000,,,50.1,8.2,,,0,0,0,0\r\n" for a in aircraft]
+            connection.sendall("".join(lines).encode())
+            self.sent += [(a, now_ms) for a in aircraft]
+
+
+@pytest.fixture
+def database(postgres_server: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
+    with migrated_database(postgres_server) as urls:
+        yield urls
+
+
+@pytest.fixture
+def own_kafka(server_folder: Path) -> Iterator[EmbeddedKafka]:
+    """A broker that a test may kill."""
+    with EmbeddedKafka(server_folder / f"kafka-{time.time_ns()}", free_port()) as broker:
+        yield broker
+
+
+def heartbeat(database: DatabaseUrls) -> dict[str, Any]:
+    """The row of the one feed, empty where there is none."""
+    with psycopg.connect(database["postgres_url"], row_factory=dict_row) as connection:
+        row = connection.execute("SELECT * FROM ops.heartbeats WHERE stage = 'feed'").fetchone()
+    return row or {}
+
+
+def accepted(database: DatabaseUrls) -> int:
+    return int(heartbeat(database).get("counters", {}).get("accepted", 0))
+
+
+def in_kafka(settings: Settings) -> list[tuple[str, int]]:
+    reports = [decode(message.value() or b"") for message in records(settings, TOPIC_REPORTS)]
+    return [(report.icao24, report.time) for report in reports]
+
+
+def recording(path: Path, count: int) -> Path:
+    """A file of our own reports, a second old and older, the last line half."""
+    now_ms = kafka.now_ms()
+    lines = [
+        json.dumps(
+            {
+                "icao24": f"{0x400000 + number % 50:06x}",
+                "time": datetime.fromtimestamp((now_ms - 1000 - (count - number)) / 1000, UTC).isoformat(),
+                "latitude": 50.0,
+                "longitude": 8.0,
+            }
+        )
+        for number in range(count)
+    ]
+    path.write_text("\n".join(lines) + '\n{"icao24": "40\n')
+    return path
+
+
+def test_a_file_arrives_whole_and_its_refusals_with_it(
+    kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path
+) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
+    file = recording(tmp_path / "reports.jsonl", 5_000)
+    with feeding(settings, tmp_path, "replay", str(file)) as feed:
+        assert feed.ended() == 0
+    assert len(set(in_kafka(settings))) == len(in_kafka(settings)) == 5_000
+    (letter,) = records(settings, TOPIC_DEAD_LETTERS)
+    assert letter.value() == b'{"icao24": "40'
+    assert not (tmp_path / "spool").exists(), "what can be repeated is not held"
+
+
+def test_sigterm_loses_nothing_that_was_read(kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
+    with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
+        receiver.sending.set()
+        wait_until(lambda: accepted(database) > 200, 20, "reports flow")
+        assert heartbeat(database)["watermark"] is not None
+        receiver.sending.clear()
+        wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
+        newest_ms = receiver.sent[-1][1]
+        wait_until(
+            lambda: heartbeat(database)["watermark"].timestamp() * 1000 == pytest.approx(newest_ms, abs=0.5),
+            5,
+            "acknowledged although the source is silent",
+        )
+        assert feed.terminate() == 0
+        assert sorted(in_kafka(settings)) == sorted(receiver.sent)
+
+
+def test_a_stall_holds_a_source_back(kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "stall").write_text("3")
+    with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
+        receiver.sending.set()
+        wait_until(lambda: accepted(database) > 0, 20, "reports flow")
+        feed.send(signal.SIGUSR1)
+        wait_until(lambda: feed.said("source_held_back"), 5)
+        before, sent = accepted(database), len(receiver.sent)
+        wait_until(lambda: len(receiver.sent) > sent + 500, 10, "the receiver goes on")
+        assert accepted(database) < sent + 200, f"it was {before} when the stall began"
+        receiver.sending.clear()
+        wait_until(lambda: accepted(database) == len(receiver.sent), 10, "the rest is read after the stall")
+        assert feed.terminate() == 0
+
+
+def test_kafka_is_killed_and_comes_back(own_kafka: EmbeddedKafka, database: DatabaseUrls, tmp_path: Path) -> None:
+    settings = new_settings(own_kafka.bootstrap, **database)
+    with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
+        receiver.sending.set()
+        wait_until(lambda: accepted(database) > 500, 20, "reports flow")
+        own_kafka.kill()
+        wait_until(lambda: feed.said("kafka_is_silent"), 20, "the outage is noticed")
+        wait_until(lambda: heartbeat(database)["note"] == "waiting for Kafka", 5)
+        watermark, lag = heartbeat(database)["watermark"], heartbeat(database)["lag_records"]
+        wait_until(lambda: heartbeat(database)["lag_records"] > lag + 2_000, 20, "the lag is seen to grow")
+        assert heartbeat(database)["watermark"] == watermark, "it moves by acknowledgement alone"
+        own_kafka.start()
+        own_kafka.wait_ready()
+        wait_until(lambda: heartbeat(database)["note"] == "running", 30, "it goes on")
+        receiver.sending.clear()
+        wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
+        wait_until(lambda: heartbeat(database)["lag_records"] == 0, 20, "all is acknowledged")
+        assert feed.terminate() == 0
+        found = in_kafka(settings)
+        assert set(found) == set(receiver.sent), "nothing is lost"
+        assert len(found) - len(set(found)) < 6_000, "what was on its way may have come twice, no more"
+        per_aircraft = [time_ms for icao24, time_ms in dict.fromkeys(found) if icao24 == "400000"]
+        assert per_aircraft == sorted(per_aircraft), "in order"
+
+
+def test_kafka_is_down_from_start_to_stop(own_kafka: EmbeddedKafka, database: DatabaseUrls, tmp_path: Path) -> None:
+    """One run holds, is stopped, the next one sends what it finds."""
+    settings = new_settings(own_kafka.bootstrap, **database)
+    own_kafka.stop()
+    with Receiver() as receiver:
+        receiver.sending.set()
+        with feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
+            wait_until(lambda: accepted(database) > 2_000, 20, "it takes what comes")
+            assert heartbeat(database)["note"] == "waiting for Kafka"
+            receiver.sending.clear()
+            wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
+            assert feed.terminate() == 0
+            assert feed.said("held_for_the_next_run")
+        own_kafka.start()
+        own_kafka.wait_ready()
+        with feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
+            wait_until(lambda: heartbeat(database).get("lag_records") == 0, 20, "what was held is sent")
+            assert feed.terminate() == 0
+        assert Counter(in_kafka(settings)) == Counter(receiver.sent)
+
+
+def test_a_file_waits_for_kafka(own_kafka: EmbeddedKafka, database: DatabaseUrls, tmp_path: Path) -> None:
+    settings = new_settings(own_kafka.bootstrap, **database)
+    own_kafka.stop()
+    file = recording(tmp_path / "reports.jsonl", 500)
+    with feeding(settings, tmp_path, "replay", str(file)) as feed:
+        wait_until(lambda: feed.said("waiting_for_kafka"), 20)
+        own_kafka.start()
+        own_kafka.wait_ready()
+        assert feed.ended() == 0
+        assert len(in_kafka(settings)) == 500
+
+
+class _AircraftJson(BaseHTTPRequestHandler):
+    """Each answer has one aircraft, seen now."""
+
+    polls: list[float]
+
+    def do_GET(self) -> None:
+        self.polls.append(time.monotonic())
+        now_s = time.time()
+        body = json.dumps(
+            {
+                "now": now_s,
+                "messages": len(self.polls),
+                "aircraft": [
+                    {"hex": "400001", "lat": 50 + len(self.polls) / 1e4, "lon": 8.0, "seen_pos": 0, "seen": 0}
+                ],
+            }
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_polls_are_held_too_and_overflow_is_counted(
+    own_kafka: EmbeddedKafka, database: DatabaseUrls, tmp_path: Path
+) -> None:
+    """Where the disk's bound is nearly reached, a source that is polled is asked less often."""
+    settings = new_settings(own_kafka.bootstrap, spool_bytes=1_000_000, **database)
+    own_kafka.stop()
+    handler = type("Handler", (_AircraftJson,), {"polls": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/data/aircraft.json"
+        try:
+            with feeding(settings, tmp_path, "readsb", "--url", url, "--interval", "0.1") as feed:
+                wait_until(lambda: accepted(database) > 5, 20, "polls are held")
+                assert heartbeat(database)["counters"]["held"] > 5
+                own_kafka.start()
+                own_kafka.wait_ready()
+                wait_until(lambda: heartbeat(database)["watermark"] is not None, 20, "what was held is sent")
+                assert feed.terminate() == 0
+        finally:
+            server.shutdown()
+            thread.join()
+    found = in_kafka(settings)
+    assert len(found) == len(set(found)) > 5
