@@ -1,0 +1,114 @@
+"""`python -m bench`: the whole comparison in one run, side by side, on this machine. See docs/benchmarks.md."""
+
+import argparse
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from rich.console import Console
+
+from bench import decode, feed, history, latency, live, report, shards, together, track
+from bench.machine import facts, load_average, say
+from bench.run import Run, prepared
+from flight_platform.embedded.tile38 import PROGRAM
+from flight_platform.errors import FlightError
+
+PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "shards")
+_UNPACED_UNKNOWN = 15_000
+
+
+def main() -> None:
+    """Runs the parts, shows the tables, keeps the numbers."""
+    words = _parser().parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    signal.signal(signal.SIGTERM, _interrupt)
+    wanted = words.only or list(PARTS)
+    kinds = [words.live] if words.live else ["tile38", "stand-in"] if shutil.which(PROGRAM) else ["stand-in"]
+    try:
+        results = _run(wanted, kinds, quick=words.quick)
+    except KeyboardInterrupt:
+        sys.exit("stopped; servers and processes are gone, nothing is kept")
+    except FlightError as error:
+        sys.exit(str(error))
+    report.show(results, Console(width=140))
+    sys.stdout.write(f"\n{report.write(results)}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="The limits, the naive way and ours in one run, on real servers on free ports of this machine.",
+        epilog="example: python -m bench --quick --only history --only live   (numbers: bench/results/*.json)",
+    )
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer rounds: within three minutes")
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part alone; may be repeated")
+    parser.add_argument("--live", choices=("tile38", "stand-in"), help="this live server alone; else all there are")
+    return parser
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(wanted: list[str], kinds: list[str], *, quick: bool) -> dict[str, Any]:
+    results: dict[str, Any] = {"quick": quick, "machine": facts(), "load_before": load_average()}
+    with prepared(quick=quick, kinds=kinds) as run:
+        results |= {"tracks": run.origin, "live_servers": [server.name for server in run.live]}
+        results["stages"] = _stages(run, wanted)
+        _whole(run, wanted, kinds, results)
+    results["load_after"] = load_average()
+    say("done")
+    return results
+
+
+def _stages(run: Run, wanted: list[str]) -> dict[str, Any]:
+    parts: dict[str, Callable[[Run], Any]] = {
+        "decode": decode.measure,
+        "feed": feed.measure,
+        "track": track.measure,
+        "live": live.measure,
+        "history": history.measure,
+    }
+    stages: dict[str, Any] = {}
+    for name in (name for name in parts if name in wanted):
+        found = parts[name](run)
+        if isinstance(found, dict):
+            stages |= {f"{name} ({server})": outcomes for server, outcomes in found.items()}
+        else:
+            stages[name] = found
+    return stages
+
+
+def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any]) -> None:
+    """What needs all processes; a quick run measures latency with the first live server alone."""
+    unpaced = {}
+    if "together" in wanted:
+        results["together"] = [together.measure(run, server) for server in run.live]
+        unpaced = {row["live_server"]: row["reports_per_s"] for row in results["together"]}
+    servers = run.live[:1] if run.quick else run.live
+    if "latency" in wanted:
+        results["latency"] = [
+            row
+            for server in servers
+            for row in latency.measure(run, server, unpaced.get(server.name, _UNPACED_UNKNOWN))
+        ]
+    rate = _bearable(results)
+    if "variants" in wanted:
+        results["variants"] = latency.variants(run, run.live[0], rate)
+    if "shards" in wanted:
+        used = kinds[:1] if run.quick else kinds
+        results["shards"] = [row for kind in used for row in shards.measure(run, kind, rate)]
+
+
+def _bearable(results: dict[str, Any]) -> int:
+    """The highest of the usual rates that this machine has sustained in this run."""
+    sustained = [row["rate_per_s"] for row in results.get("latency", []) if row["sustained"]]
+    return max((rate for rate in sustained if rate <= 15_000), default=1_000)
+
+
+if __name__ == "__main__":
+    main()

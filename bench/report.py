@@ -1,0 +1,148 @@
+"""What a run tells: a table for people, ratios first, and a JSON file for programs."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Outcome
+
+RESULTS = Path(__file__).parent / "results"
+FEED_AND_TRACK_US = 15.0
+
+
+def ratio(value: float | None) -> str:
+    """A ratio with as many digits as it is worth."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def write(results: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """The JSON file of a run, named for when it began (UTC)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{'-quick' if results.get('quick') else ''}.json"
+    path.write_text(json.dumps(results, indent=1, default=_plain) + "\n")
+    return path
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Outcome):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} in the results")
+
+
+def show(results: dict[str, Any], console: Console) -> None:
+    """All tables of a run."""
+    machine = results["machine"]
+    loads = f"load {results['load_before'][0]} before, {results['load_after'][0]} after"
+    console.print(f"\n{machine['cores']} cores, {machine['processor']}, {loads}; tracks: {results['tracks']}")
+    if results["load_before"][0] > 1:
+        console.print("others were at work on this machine: ratios hold better than rates and latencies do")
+    for table in _tables(results):
+        console.print(table)
+    goals = _table("Goals (reported, never enforced)", "goal", "wanted", "found", "")
+    for name, wanted, found, met in goals_of(results):
+        goals.add_row(name, wanted, found, "met" if met else "missed")
+    console.print(goals)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 1 else "right", overflow="fold")
+    return table
+
+
+def _tables(results: dict[str, Any]) -> Iterator[Table]:
+    stages: dict[str, list[Outcome]] = results.get("stages", {})
+    if stages:
+        table = _table("One stage at a time", "stage: way", "of limit", "x naive", "reports/s", "us here", "us servers")
+        for stage, outcomes in stages.items():
+            for o in outcomes:
+                cells = (ratio(o.of_limit), ratio(o.of_naive), f"{o.rate:,.0f}", f"{o.client_us:.1f}")
+                table.add_row(
+                    f"{stage} | {o.role}: {o.name}", *cells, f"{o.server_us:.1f}", end_section=o is outcomes[-1]
+                )
+        yield table
+    if results.get("together"):
+        yield _together(results["together"])
+    if results.get("latency"):
+        yield _latency("From received_at to visible, ms", results["latency"])
+    if results.get("variants"):
+        yield _latency("The same with one thing changed", results["variants"])
+    if results.get("shards"):
+        table = _table("Live shards", "live server", "shards", "of limit", "ours /s", "limit /s", "live p99 ms")
+        for row in results["shards"]:
+            p99 = str(row["latency"]["live"]["p99"]) if "latency" in row else ""
+            cells = (str(row["shards"]), ratio(row["of_limit"]), f"{row['ours_per_s']:,}", f"{row['limit_per_s']:,}")
+            table.add_row(row["live_server"], *cells, p99)
+        yield table
+
+
+def _together(rows: list[dict[str, Any]]) -> Table:
+    table = _table("All together, every process running", "", *(row["live_server"] for row in rows))
+    table.add_row("x naive", *(ratio(row["reports_per_s"] / row["naive_reports_per_s"]) for row in rows))
+    table.add_row("reports/s, feed to both stores", *(f"{row['reports_per_s']:,}" for row in rows))
+    table.add_row("cores for 10,000 reports/s", *(f"{cores_per_10k(row):.2f}" for row in rows))
+    for name in rows[0]["cpu_us_per_report"]:
+        table.add_row(f"CPU us a report: {name}", *(f"{row['cpu_us_per_report'][name]:.1f}" for row in rows))
+    for name in rows[0]["bytes_per_report"]:
+        table.add_row(f"bytes a report: {name}", *(f"{row['bytes_per_report'][name]:.0f}" for row in rows))
+    table.add_row("live server, bytes a flight", *(f"{row['live_bytes_per_flight']:,}" for row in rows))
+    return table
+
+
+def cores_per_10k(row: dict[str, Any]) -> float:
+    """Cores that 10,000 reports a second take, servers included."""
+    return float(sum(row["cpu_us_per_report"].values())) / 100
+
+
+def _latency(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = _table(title, "rate", "live p50", "p99", "p99.9", "history p50", "p99", "p99.9", "kept up", "cores/10k/s")
+    for row in rows:
+        changed = {k: v for k, v in row["knobs"].items() if title.startswith("The same")}
+        name = f"{row['rate_per_s']:,}/s {row['live_server'].split()[0]}" + (f" {changed}" if changed else "")
+        cells = [f"{row[store][share]:,.0f}" for store in ("live", "history") for share in ("p50", "p99", "p99.9")]
+        kept = "yes" if row["sustained"] else f"no: {row['live']['missing'] + row['history']['missing']} not in time"
+        table.add_row(name, *cells, kept, f"{row['cores_per_10k']:.2f}")
+    looks = [row[store]["look_ms"] for row in rows for store in ("live", "history")]
+    table.caption = (
+        f"a look each {min(looks, default=0)}-{max(looks, default=0)} ms: a latency is too long by up to that"
+    )
+    return table
+
+
+def goals_of(results: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
+    """Each goal that this run can tell of: name, what is wanted, what was found, whether that meets it."""
+    stages: dict[str, list[Outcome]] = results.get("stages", {})
+    for stage, wanted_limit, wanted_naive in (("history", 0.9, 20), ("live", 0.9, 8)):
+        for name, outcomes in stages.items():
+            if name.split()[0] != stage:
+                continue
+            for o in (o for o in outcomes if o.role == "ours"):
+                of_limit, of_naive = o.of_limit or 0, o.of_naive or 0
+                yield f"{name}: {o.name}", f"{wanted_limit} of limit", ratio(of_limit), of_limit >= wanted_limit
+                yield f"{name}: {o.name}", f"{wanted_naive} x naive", ratio(of_naive), of_naive >= wanted_naive
+    for row in results.get("together", []):
+        used = row["cpu_us_per_report"]["feed"] + row["cpu_us_per_report"]["track"]
+        name = row["live_server"].split()[0]
+        wanted = f"below {FEED_AND_TRACK_US:g} us"
+        yield f"feed + track, CPU a report ({name})", wanted, f"{used:.1f} us", used < FEED_AND_TRACK_US
+        rate = row["reports_per_s"]
+        yield f"end to end on {results['machine']['cores']} cores ({name})", "40,000/s", f"{rate:,}/s", rate >= 40_000
+    for row in results.get("latency", []):
+        if row["rate_per_s"] == 15_000:
+            p99 = row["live"]["p99"]
+            found = f"{p99:.0f} ms" + ("" if row["sustained"] else ", not kept up")
+            yield (
+                f"15,000/s: p99 live ({row['live_server'].split()[0]})",
+                "250 ms",
+                found,
+                row["sustained"] and p99 < 250,
+            )
