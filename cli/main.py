@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, doctor, lifecycle, sql, stages, stall, status, stores
+from cli import dead_letters, doctor, lifecycle, replay_dead_letters, sql, stages, stall, status, stores
 from cli.output import fail
 from flight_platform.errors import FlightError, SettingsError
 
@@ -107,8 +107,28 @@ def _assemble_stores() -> None:
     _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
     _add(partitions, "list", stores.list_partitions, "flight partitions list")
     letters = _group("dead-letters", "Reports that were refused, and why.", panel)
-    _add(letters, "list", dead_letters.list_letters, "flight dead-letters list --reason out_of_range --limit 5")
-    _add(letters, "show", dead_letters.show_letter, "flight dead-letters show 0:17")
+    _add(
+        letters,
+        "list",
+        dead_letters.list_letters,
+        "flight dead-letters list --since 2h",
+        "flight dead-letters list --reason out_of_range --limit 5",
+    )
+    _add(
+        letters,
+        "show",
+        dead_letters.show_letter,
+        "flight dead-letters show 0:17",
+        "flight dead-letters show 0:17 --raw > record",
+    )
+    _add(
+        letters,
+        "replay",
+        replay_dead_letters.replay_letters,
+        "flight dead-letters replay --reason undecodable --source roof --dry-run",
+        "flight dead-letters replay --reason too_late --since 2026-01-31 --backfill",
+        "flight dead-letters replay 0:17 3:4",
+    )
 
 
 _assemble()

@@ -190,7 +190,7 @@ def test_an_analyst_sees_rows_that_grow(platform: Platform) -> None:
 
 
 def test_nothing_was_refused(platform: Platform) -> None:
-    assert json.loads(platform.flight("dead-letters", "list", "--json")) == {"counts": {}, "dead_letters": []}
+    assert json.loads(platform.flight("dead-letters", "list", "--json"))["counts"] == {}
 
 
 def test_doctor_finds_nothing_wrong(platform: Platform) -> None:
