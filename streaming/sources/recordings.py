@@ -106,12 +106,26 @@ def _recognise(file: _File, head: bytes) -> Recording | None:
     if head.startswith(b"PAR1"):
         return _parquet(file)
     if text.startswith(_SBS_WORDS):
-        return Recording("an SBS capture", lambda: read_capture(file.path, file.name, file.zone), in_order=True)
+        return _sbs(file)
     if text.startswith(b"{"):
         return _json_object_or_lines(file)
     if text.startswith(b"["):
         return _json_array(file, text)
-    return _csv(file, text.split(b"\n", 1)[0].decode("utf-8", "replace"))
+    return _broken_start(file, text) or _csv(file, text.split(b"\n", 1)[0].decode("utf-8", "replace"))
+
+
+def _broken_start(file: _File, text: bytes) -> Recording | None:
+    """The recording of a file of lines whose first ones are broken; None where no line says what it is."""
+    lines = [line.lstrip() for line in text.splitlines()[:_TRIED_LINES]]
+    if any(line.startswith(_SBS_WORDS) for line in lines):
+        return _sbs(file)
+    if any(line.startswith(b"{") for line in lines):
+        return _json_object_or_lines(file)
+    return None
+
+
+def _sbs(file: _File) -> Recording:
+    return Recording("an SBS capture", lambda: read_capture(file.path, file.name, file.zone), in_order=True)
 
 
 def _parquet(file: _File) -> Recording | None:
