@@ -67,8 +67,7 @@ class TraceFolder:
         try:
             batch = self._read(path)
         except UndecodableError as error:
-            name = str(path).encode("utf-8", "surrogateescape")
-            return Batch(refused=[Refused.undecodable(name, error)])
+            return Batch(refused=[Refused.undecodable(_content(path), error)])
         minutes = [position.time // _MINUTE_MS for position in batch.positions]
         if minutes:
             rows_a_minute.update(minutes)
@@ -115,6 +114,14 @@ def stretches(rows_a_minute: Counter[int], rows_at_once: int) -> Iterator[tuple[
         rows += rows_a_minute[minute]
     if first is not None:
         yield first, max(rows_a_minute) + 1
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; none where it cannot be read, which the refusal says."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _paths(folder: Path) -> Iterator[Path]:

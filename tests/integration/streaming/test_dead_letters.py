@@ -1,5 +1,6 @@
 """Dead letters on a real Kafka: through feed and tracker, as the command shows them, and back exactly once."""
 
+import hashlib
 import json
 import os
 import signal
@@ -86,6 +87,13 @@ def flight(settings: Settings, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
     with pytest.raises(SystemExit) as exit_info:
         main(list(words))
     assert exit_info.value.code == 0
+
+
+def feed(settings: Settings, *words: str) -> None:
+    """A feed until its file ends, in a process of its own."""
+    environment = os.environ | settings.environment() | {"FLIGHT_INSTANCE": "feed-test"}
+    command = [sys.executable, "-m", "cli.main", "feed", *words]
+    subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=60, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("when", list(DIES))
@@ -209,9 +217,7 @@ def test_what_a_feed_refused_is_shown_and_comes_back_when_it_may(
     }
     file = tmp_path / "reports.jsonl"
     file.write_text(json.dumps(late) + '\n{"icao24": "3c64\n')
-    environment = os.environ | settings.environment() | {"FLIGHT_INSTANCE": "feed-test"}
-    command = [sys.executable, "-m", "cli.main", "feed", "replay", str(file), "--name", "roof"]
-    subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=60, check=True, capture_output=True)
+    feed(settings, "replay", str(file), "--name", "roof")
 
     flight(settings, monkeypatch, "dead-letters", "list", "--json")
     letters = {one["reason"]: one for one in json.loads(capsysbinary.readouterr().out)["dead_letters"]}
@@ -229,6 +235,45 @@ def test_what_a_feed_refused_is_shown_and_comes_back_when_it_may(
     assert (answer["reports"], answer["refused_again"]) == (1, {"undecodable": 1})
     (message,) = records(settings, TOPIC_REPORTS)
     assert message.key() == b"3c6444"
+
+
+def test_ctrl_c_leaves_nothing_half_done(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = new_settings(kafka_bootstrap)
+    put_letters(settings, [report(number) for number in range(5)])
+
+    def interrupted(_: Outlet) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outlet, "_end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(replay(settings, EVERYTHING))
+    put_letters(settings, [report(5)])  # nobody is held back: this letter is seen at once
+    assert len([entry for entry in read_all(settings) if not isinstance(entry, Mark)]) == 6
+    assert not reported(settings)
+    assert outcomes(list(replay(settings, EVERYTHING))) == {Outcome.REPLAYED: 6}
+    assert set(reported(settings).values()) == {1}
+
+
+def test_of_a_file_that_is_too_long_the_head_arrives_and_is_not_replayed(
+    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    settings = new_settings(kafka_bootstrap)
+    file = tmp_path / "aircraft.json"
+    content = os.urandom(9_500_000)  # which no compression makes smaller
+    file.write_bytes(content)
+    feed(settings, "readsb", "--file", str(file), "--name", "roof")
+    flight(settings, monkeypatch, "dead-letters", "replay", "--all", "--json")
+    answer = json.loads(capsysbinary.readouterr().out)
+    assert answer["outcomes"]["not_replayable"] == 1
+    (row,) = answer["dead_letters"]
+    assert "8 MB" in row["detail"]
+    flight(settings, monkeypatch, "dead-letters", "show", row["id"], "--raw")
+    assert capsysbinary.readouterr().out == content[:8_000_000]
+    flight(settings, monkeypatch, "dead-letters", "show", row["id"])
+    said = capsysbinary.readouterr().out.decode()
+    assert hashlib.sha256(content).hexdigest() in said
+    assert "9500000" in said
 
 
 def test_fields_of_a_newer_writer_survive_tracker_dead_letter_and_replay(kafka_bootstrap: str, tmp_path: Path) -> None:

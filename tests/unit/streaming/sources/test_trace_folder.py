@@ -88,6 +88,7 @@ def test_a_broken_file_is_a_refusal_with_its_name_and_the_rest_goes_on(tmp_path:
     positions, refused = read(TraceFolder(tmp_path, "s"))
     assert len(positions) == 1
     assert sorted(any(name in r.detail for name in ("broken", "page")) for r in refused) == [False, True, True]
+    assert b"<html>" in {r.original for r in refused}
 
 
 def test_a_folder_without_traces_says_what_is_expected(tmp_path: Path) -> None:
