@@ -76,6 +76,19 @@ def test_reports_become_positions_in_their_partition(kafka_bootstrap: str, tmp_p
     assert states == {p.icao24.encode() for p in sent}
 
 
+def test_fields_of_a_newer_writer_pass_through(kafka_bootstrap: str, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap)
+    newer = encode(traffic(1, 1)[0]) + bytes([0xFA, 0x7F, 3]) + b"new"  # field 2047, unknown to this version
+    with stage("track", settings, tmp_path):
+        producer = kafka.producer(settings)
+        producer.produce(settings.topic(TOPIC_REPORTS), newer, "400000")
+        producer.flush(10)
+        wait_until(lambda: records(settings, TOPIC_POSITIONS), 30, "the position")
+    passed = records(settings, TOPIC_POSITIONS)[0].value() or b""
+    assert passed.startswith(newer)
+    assert decode(passed).icao24 == "400000"
+
+
 def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str, tmp_path: Path) -> None:
     settings = new_settings(kafka_bootstrap)
     run = traffic(1, 20)
