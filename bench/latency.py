@@ -1,7 +1,7 @@
 """Latency from `received_at` to visible, live and in history, at several rates and with what can be tuned.
 
-The highest sustained rate is looked for: a share of what went through unpaced, less until the feed keeps its schedule
-and both stores are at the end within two seconds.
+The highest sustained rate is looked for: a share of what went through unpaced, less until the feed keeps its schedule,
+the 99th percentile of both stores stays below two seconds, and none of the probes is missing two seconds after the end.
 """
 
 from dataclasses import asdict, dataclass
@@ -91,15 +91,16 @@ def at_rate(run: Run, live: list[EmbeddedLive], rate: int, seconds: int, knobs: 
         rows = max(platform.history_rows(), 1)
         costs = {"feed": told["client_cpu_s"], **platform.spent()}
     missing = sum(observer.seen.missing for observer in observers.values())
+    stores = {name: observer.seen.summary() for name, observer in observers.items()}
     return {
         "rate_per_s": rate,
         "seconds": seconds,
         "knobs": asdict(knobs),
         "live_server": live[0].name,
         "live_shards": len(live),
-        **{name: observer.seen.summary() for name, observer in observers.items()},
+        **stores,
         "feed_behind_ms": told["behind_ms"],
-        "sustained": missing == 0 and told["behind_ms"] < _LATE_MS,
+        "sustained": missing == 0 and max([told["behind_ms"], *(seen["p99"] for seen in stores.values())]) < _LATE_MS,
         "cpu_us_per_report": {name: round(used / rows * 1e6, 2) for name, used in costs.items()},
         "cores_per_10k": round(sum(costs.values()) / rows * 10_000, 3),
     }

@@ -43,7 +43,7 @@ class Seen:
 
     latencies_ms: list[float] = field(default_factory=list)
     pauses_ms: list[float] = field(default_factory=list)  # from one look's end to the next one's
-    missing: int = 0  # never seen
+    missing: int = 0  # never seen: counted with the time for which they were waited for
 
     def summary(self) -> dict[str, float | int]:
         """Percentiles; the resolution."""
@@ -91,6 +91,8 @@ class Observer(threading.Thread):
             self.seen.pauses_ms.append((time.perf_counter() - looked) * 1000)
             looked = time.perf_counter()
             time.sleep(_PAUSE_S)
+        # What was never seen took at least until now: to leave it out would flatter.
+        self.seen.latencies_ms += [now_ms() - due_ms for _, due_ms in waiting]
         self.seen.missing = len(waiting) + len(self._schedule) - coming
 
 

@@ -66,7 +66,7 @@ def flat_out(run: Run, live: EmbeddedLive) -> dict[str, Any]:
             "reports_per_s": round(feeding.reports / seconds),
             "feed_reports_per_s": round(feeding.reports / told["seconds"]),
             "cpu_us_per_report": {name: round(value / feeding.reports * 1e6, 2) for name, value in costs.items()},
-            "bytes_per_report": _at_rest(platform, feeding.reports),
+            "bytes_per_report": _at_rest(platform, feeding.reports + platform.warm_rows),
             "live_bytes_per_flight": round(max(_resident_bytes(pid_of(live)) - resident, 0) / aircraft),
         }
 

@@ -1,0 +1,92 @@
+"""The tables and the goals of a run."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.measure import Outcome
+from bench.report import goals_of, ratio, show, write
+
+
+def outcome(role: str, of_limit: float, of_naive: float) -> Outcome:
+    return Outcome(f"the {role} way", role, 1000.0, of_limit, of_naive, 1.0, 2.0, [1000])  # type: ignore[arg-type]
+
+
+def results() -> dict[str, Any]:
+    seen = {"p50": 80.0, "p99": 200.0, "p99.9": 300.0, "samples": 10, "missing": 0, "look_ms": 6.0, "look_p99_ms": 9.0}
+    return {
+        "quick": True,
+        "machine": {"cores": 2, "processor": "a processor"},
+        "load_before": [0.1, 0.1, 0.1],
+        "load_after": [2.0, 1.0, 0.5],
+        "tracks": "generated",
+        "stages": {"history": [outcome("limit", 1, 400), outcome("naive", 0.003, 1), outcome("ours", 0.92, 350)]},
+        "together": [
+            {
+                "live_server": "Tile38",
+                "reports_per_s": 41_000,
+                "naive_reports_per_s": 300,
+                "cpu_us_per_report": {"feed": 8.0, "track": 9.0, "Kafka": 10.0},
+                "bytes_per_report": {"Kafka flight.reports": 50.0},
+                "live_bytes_per_flight": 1000,
+            }
+        ],
+        "latency": [
+            {
+                "rate_per_s": 15_000,
+                "live_server": "Tile38",
+                "knobs": {},
+                "live": seen,
+                "history": seen,
+                "sustained": True,
+                "cores_per_10k": 0.5,
+            }
+        ],
+    }
+
+
+def test_goals_are_met_or_missed_by_what_was_found() -> None:
+    found = {(name, wanted): met for name, wanted, _, met in goals_of(results())}
+    assert found == {
+        ("history: the ours way", "0.9 of limit"): True,
+        ("history: the ours way", "20 x naive"): True,
+        ("feed + track, CPU a report (Tile38)", "below 15 us"): False,
+        ("end to end on 2 cores (Tile38)", "40,000/s"): True,
+        ("15,000/s: p99 live (Tile38)", "250 ms"): True,
+    }
+
+
+def test_a_rate_that_was_not_kept_meets_no_latency_goal() -> None:
+    run = results()
+    run["latency"][0]["sustained"] = False
+    assert [met for name, _, _, met in goals_of(run) if "p99" in name] == [False]
+
+
+def test_the_table_names_the_live_server_and_the_ratios() -> None:
+    out = io.StringIO()
+    show(results(), Console(file=out, width=140))
+    text = out.getvalue()
+    assert "Tile38" in text
+    assert "0.92" in text
+    assert "350" in text
+    assert "others were at work" not in text
+
+
+def test_a_busy_machine_is_said_to_be_busy() -> None:
+    out = io.StringIO()
+    show(results() | {"load_before": [3.0, 2.0, 1.0]}, Console(file=out, width=140))
+    assert "others were at work" in out.getvalue()
+
+
+def test_what_is_written_can_be_read(tmp_path: Path) -> None:
+    path = write(results(), tmp_path)
+    assert path.name.endswith("-quick.json")
+    kept = json.loads(path.read_text())
+    assert kept["stages"]["history"][2]["of_limit"] == 0.92
+
+
+def test_ratios_have_as_many_digits_as_they_are_worth() -> None:
+    assert [ratio(value) for value in (None, 0.856, 9.87, 1234.5)] == ["", "0.86", "9.87", "1,234"]
