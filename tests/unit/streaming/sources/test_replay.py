@@ -115,11 +115,15 @@ def test_a_loop_of_nothing_ends(tmp_path: Path) -> None:
 def test_stop_is_honoured_within_half_a_second(speed: float, tmp_path: Path) -> None:
     stop = threading.Event()
     source = Replay("r", recording(tmp_path, [("aaaaaa", 0.0), ("aaaaaa", 3_600.0)]), speed=speed)
-    threading.Timer(0.2, stop.set).start()
+    told: list[float] = []
+
+    def tell() -> None:
+        told.append(time.monotonic())
+        stop.set()
+
+    threading.Timer(0.2, tell).start()
     assert len(play(source, stop)) == 1
-    stopped = time.monotonic()
-    assert stop.is_set()
-    assert time.monotonic() - stopped < 0.5
+    assert time.monotonic() - told[0] < 0.75  # half a second is promised; the rest is for a busy machine
 
 
 def test_in_a_gap_the_clock_of_the_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
