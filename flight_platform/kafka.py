@@ -22,6 +22,16 @@ CO_PARTITIONED: Final = (names.TOPIC_REPORTS, names.TOPIC_POSITIONS, names.TOPIC
 TRANSACTION_TIMEOUT_MS: Final = 10_000  # what a killed tracker's open transaction can hold readers back
 MAX_MESSAGE_BYTES: Final = 9_000_000  # a dead letter holds up to 8 MB and its headers
 
+# What a consumer of small records may have ahead of itself: a catch-up must not need more memory than the stream does.
+# A record of 120 bytes takes several times that in librdkafka's queue, and a fetch comes compressed: by the bounds of
+# `consumer` that made 650 MB. A record that is larger than a fetch comes all the same, alone.
+PREFETCH: Final[dict[str, int]] = {
+    "queued.max.messages.kbytes": 8_192,
+    "queued.min.messages": 10_000,  # of a partition
+    "fetch.message.max.bytes": 262_144,  # of a partition
+    "fetch.max.bytes": 2_097_152,
+}
+
 _DAY_MS: Final = 86_400_000
 # Retention: reports and positions as long as an operator may need to replay them into an empty store.
 _TOPIC_CONFIG: Final[dict[str, dict[str, str]]] = {

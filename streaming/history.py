@@ -46,6 +46,7 @@ POLL_S: Final = 0.05  # longer, and consume() waits to fill the batch
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 10.0
 TELL_S: Final = 1.0
+ASK_S: Final = 0.5  # for one partition's end; an answer takes a millisecond or two
 LATENCY_SAMPLES: Final = 20  # of a batch: an observation costs a microsecond, a row four
 STAGE: Final = str(Stage.HISTORY)
 
@@ -102,7 +103,7 @@ class HistoryConsumer:
         self._topic = settings.topic(TOPIC_POSITIONS)
         # The end of a partition is told, so that a span can cover the transaction markers behind its last record.
         self._consumer: Consumer = kafka.consumer(
-            settings, group=settings.group(STAGE), **{"enable.partition.eof": True}
+            settings, group=settings.group(STAGE), **{"enable.partition.eof": True, **kafka.PREFETCH}
         )
         self._process = process
         self._postgres = postgres
@@ -200,7 +201,7 @@ class HistoryConsumer:
         until = time.monotonic() + pause_s
         while time.monotonic() < until and not self._process.stop.is_set():
             self._take(self._consumer.consume(1_000, POLL_S))
-            self._tell()
+            self._tell(paused=True)
         self._consumer.resume(self._consumer.assignment())
 
     def _settle(self, batch: Batch, written: Written) -> None:
@@ -287,15 +288,25 @@ class HistoryConsumer:
         if starts:
             log.info("partitions_placed", offsets=starts)
 
-    def _tell(self) -> None:
+    def _tell(self, *, paused: bool = False) -> None:
         """Lag, once a second: from what Kafka's answers said by the way, so that nobody is asked."""
         if time.monotonic() < self._tell_at:
             return
         self._tell_at = time.monotonic() + TELL_S
         total = 0
+        unwritten = {message.partition() for message in self._pending}  # read to the end is not written to the end
         for number, written_to in self._next.items():
-            ends = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-            lag = max(0, ends[1] - max(written_to, self._ends.get(number, 0))) if ends else 0
+            behind = 0 if number in unwritten else self._ends.get(number, 0)
+            lag = max(0, self._end(number, ask=paused) - max(written_to, behind))
             CONSUMER_LAG.labels(STAGE, str(number)).set(lag)
             total += lag
         self._process.beat.lag_records = total
+
+    def _end(self, number: int, *, ask: bool) -> int:
+        """Where a partition's log ends. Nothing comes of a paused one, so that Kafka has to be asked."""
+        place = TopicPartition(self._topic, number)
+        if ask:
+            with suppress(KafkaException):
+                return self._consumer.get_watermark_offsets(place, timeout=ASK_S)[1]
+        ends = self._consumer.get_watermark_offsets(place, cached=True)
+        return ends[1] if ends else 0

@@ -71,7 +71,8 @@ def run(settings: Settings) -> None:
     with running(settings, Stage.LIVE) as process:
         if not kafka.wait_for_kafka(settings, process.stop.wait):
             return
-        extra = {"enable.partition.eof": True}  # tells the end of a log whose last record is a transaction's marker
+        # The end is told of a log whose last record is a transaction's marker, too.
+        extra = {"enable.partition.eof": True, **kafka.PREFETCH}
         consumer = kafka.consumer(settings, group=settings.group(Stage.LIVE), **extra)
         LiveConsumer(settings, process.beat, process.stop, consumer, LiveWriter(settings)).run()
 
