@@ -4,11 +4,15 @@ import argparse
 import logging
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import structlog
+from confluent_kafka import KafkaException
 from rich.console import Console
 
 from bench import decode, feed, history, latency, live, report, shards, together, track
@@ -36,6 +40,8 @@ def main() -> None:
         sys.exit(str(error))
     report.show(results, Console(width=140))
     sys.stdout.write(f"\n{report.write(results)}\n")
+    if results["failed"]:
+        sys.exit(f"not measured: {', '.join(results['failed'])}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,17 +61,17 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _run(wanted: list[str], kinds: list[str], *, quick: bool) -> dict[str, Any]:
-    results: dict[str, Any] = {"quick": quick, "machine": facts(), "load_before": load_average()}
+    results: dict[str, Any] = {"quick": quick, "machine": facts(), "load_before": load_average(), "failed": {}}
     with prepared(quick=quick, kinds=kinds) as run:
         results |= {"tracks": run.origin, "live_servers": [server.name for server in run.live]}
-        results["stages"] = _stages(run, wanted)
+        results["stages"] = _stages(run, wanted, results["failed"])
         _whole(run, wanted, kinds, results)
     results["load_after"] = load_average()
     say("done")
     return results
 
 
-def _stages(run: Run, wanted: list[str]) -> dict[str, Any]:
+def _stages(run: Run, wanted: list[str], failed: dict[str, str]) -> dict[str, Any]:
     parts: dict[str, Callable[[Run], Any]] = {
         "decode": decode.measure,
         "feed": feed.measure,
@@ -75,33 +81,47 @@ def _stages(run: Run, wanted: list[str]) -> dict[str, Any]:
     }
     stages: dict[str, Any] = {}
     for name in (name for name in parts if name in wanted):
-        found = parts[name](run)
-        if isinstance(found, dict):
-            stages |= {f"{name} ({server})": outcomes for server, outcomes in found.items()}
-        else:
-            stages[name] = found
+        with _kept_apart(name, failed):
+            found = parts[name](run)
+            if isinstance(found, dict):
+                stages |= {f"{name} ({server})": outcomes for server, outcomes in found.items()}
+            else:
+                stages[name] = found
     return stages
 
 
 def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any]) -> None:
-    """What needs all processes; a quick run measures latency with the first live server alone."""
-    unpaced = {}
-    if "together" in wanted:
-        results["together"] = [together.measure(run, server) for server in run.live]
-        unpaced = {row["live_server"]: row["reports_per_s"] for row in results["together"]}
+    """What needs all processes; a quick run takes the first live server alone for it."""
     servers = run.live[:1] if run.quick else run.live
+    unpaced: dict[str, float] = {}
+    failed = results["failed"]
+    if "together" in wanted:
+        with _kept_apart("together", failed):
+            results["together"] = [together.measure(run, server) for server in servers]
+            unpaced = {row["live_server"]: row["reports_per_s"] for row in results["together"]}
     if "latency" in wanted:
-        results["latency"] = [
-            row
-            for server in servers
-            for row in latency.measure(run, server, unpaced.get(server.name, _UNPACED_UNKNOWN))
-        ]
+        with _kept_apart("latency", failed):
+            results["latency"] = []
+            for server in servers:
+                results["latency"] += latency.measure(run, server, unpaced.get(server.name, _UNPACED_UNKNOWN))
     rate = _bearable(results)
     if "variants" in wanted:
-        results["variants"] = latency.variants(run, run.live[0], rate)
+        with _kept_apart("variants", failed):
+            results["variants"] = latency.variants(run, run.live[0], rate)
     if "shards" in wanted:
-        used = kinds[:1] if run.quick else kinds
-        results["shards"] = [row for kind in used for row in shards.measure(run, kind, rate)]
+        with _kept_apart("shards", failed):
+            used = kinds[:1] if run.quick else kinds
+            results["shards"] = [row for kind in used for row in shards.measure(run, kind, rate)]
+
+
+@contextmanager
+def _kept_apart(part: str, failed: dict[str, str]) -> Iterator[None]:
+    """A part that fails (a time limit on a busy machine) is told, and does not take the others with it."""
+    try:
+        yield
+    except (FlightError, OSError, RuntimeError, subprocess.TimeoutExpired, psycopg.Error, KafkaException) as error:
+        failed[part] = str(error)
+        say(f"{part} FAILED: {error}")
 
 
 def _bearable(results: dict[str, Any]) -> int:

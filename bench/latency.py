@@ -47,12 +47,12 @@ _VARIANTS = (
     Knobs(linger_ms=20),
     Knobs(acks="1"),
 )
-_QUICK_VARIANTS = (Knobs(commit_interval_s=0.2), Knobs(linger_ms=20), Knobs(acks="1"))
+_QUICK_VARIANTS = (Knobs(commit_interval_s=0.2), Knobs(acks="1"))
 
 
 def measure(run: Run, live: EmbeddedLive, unpaced_per_s: float) -> list[dict[str, Any]]:
     """The rates in turn, then the highest sustained one."""
-    seconds = run.pick(8, 20)
+    seconds = run.pick(5, 20)
     results = [at_rate(run, [live], rate, seconds) for rate in (1_000, 15_000)]
     for share in run.pick(_SHARES[:1], _SHARES):
         rate = max(int(unpaced_per_s * share) // 500 * 500, 500)
@@ -65,8 +65,9 @@ def measure(run: Run, live: EmbeddedLive, unpaced_per_s: float) -> list[dict[str
 
 def variants(run: Run, live: EmbeddedLive, rate: int) -> list[dict[str, Any]]:
     """Commit interval, linger and acks, one at a time, at one rate."""
-    seconds = run.pick(6, 15)
-    return [at_rate(run, [live], rate, seconds, knobs) for knobs in (OURS, *run.pick(_QUICK_VARIANTS, _VARIANTS))]
+    seconds = run.pick(5, 15)
+    wanted = run.pick(_QUICK_VARIANTS, (OURS, *_VARIANTS))
+    return [at_rate(run, [live], rate, seconds, knobs) for knobs in wanted]
 
 
 def at_rate(run: Run, live: list[EmbeddedLive], rate: int, seconds: int, knobs: Knobs = OURS) -> dict[str, Any]:
