@@ -45,6 +45,7 @@ from streaming.sources.base import Batch
 FLIGHTS: Final = 10_000
 FIRST_ADDRESS: Final = 0x400000
 SLOT_S: Final = 0.02
+MOST: Final = 2_000  # at once: who is late does not come with all of it
 FILLED_S: Final = 20  # of steady flow before the outage: buffers and tables have found their size
 LONGEST_CATCH_UP_S: Final = 600
 
@@ -58,7 +59,7 @@ class Fleet:
     def due(self) -> Iterator[Position]:
         """The reports that have fallen due since the last call."""
         now = now_ms()
-        until = int((time.monotonic() - self._began) * self._rate)
+        until = min(int((time.monotonic() - self._began) * self._rate), self.made + MOST)
         for number in range(self.made, until):
             yield Position(
                 icao24=f"{FIRST_ADDRESS + number % FLIGHTS:06x}",

@@ -6,16 +6,16 @@
 A flight is what is sent together: it counts when Kafka has acknowledged every record of it and of those before it.
 Where the source can be asked again there is no spool: `put` waits, and so does the source. Otherwise nothing waits:
 
-* Kafka is silent for PATIENCE_S: what is on its way is taken back and goes to the spool, then all that comes.
-* Kafka is slow (MARK records are on their way): what comes goes to the spool.
+* Kafka is silent for PATIENCE_S, or slow (MARK records are on their way): what is on its way is written to the spool as
+  well, and what comes goes there alone.
 * Kafka acknowledges again: the spool is sent in order, what comes meanwhile queues behind it; when it is empty, reports
   go straight again.
 
 What a crash can lose is what was on its way and not yet in the spool: MARK records, at most PATIENCE_S old while Kafka
-is away. A feed that is told to stop takes these back too, so that the next run sends them.
+is away. A feed that is told to stop keeps these too, and the next run sends them. Of what is sent again after a stop, a
+crash or a refusal, Kafka may have had a part without being able to say so: the tracker drops the repeats.
 
-Taken back is also what Kafka may have written without being able to say so: it then comes twice, and the tracker drops
-the repeats. One thread serves the producer, so that acknowledgements do not wait for the next batch of the source.
+One thread serves the producer, so that acknowledgements do not wait for the next batch of the source.
 """
 
 import json
@@ -36,17 +36,18 @@ from streaming.spool import Frame, Place, Spool
 log = structlog.get_logger()
 
 PATIENCE_S: Final = 5.0  # longer than an election of a partition's leader usually takes
-MARK: Final = 50_000  # records on their way: some 20 MB
+MARK: Final = 10_000  # records on their way: some 8 MB, half a second at 20,000/s
 PRODUCER_BOUNDS: Final = {
     "message.timeout.ms": 0,  # no report is given up because Kafka is away
-    "queue.buffering.max.messages": MARK + 10_000,
+    "queue.buffering.max.messages": 2 * MARK,
     "queue.buffering.max.kbytes": 65_536,
 }
-_LOW: Final = 10_000  # records on their way below which the spool is sent on
+_LOW: Final = 5_000  # records on their way below which the spool is sent on
 _FRAME_RECORDS: Final = 1_000
 _FRAME_BYTES: Final = 1_000_000
 _TURN_S: Final = 0.05
-_FRAMES_A_TURN: Final = 8
+_FRAMES_A_TURN: Final = 2
+_GIVE_WAY_S: Final = 0.001  # a lock is not fair: without this the source would starve while the spool is sent
 _RETRY_S: Final = 1.0  # after a refusal
 _FLUSH_S: Final = 15.0  # at the end of a source that nothing can take the place of
 _TELL_S: Final = 1.0
@@ -101,11 +102,13 @@ class Outlet:
         self._new_producer, self._spool, self._beat, self._stop = new_producer, spool, beat, stop
         self._producer = new_producer()
         self._guard = threading.Lock()  # for all below
+        self._wanted = False  # by `put`
         self._flights: deque[_Flight] = deque()
         self._straight = 0  # flights of these that are in no spool
         self._again: deque[_Flight] = deque()  # without a spool: to be sent again
         self._held = spool is not None  # into the spool, not into the producer
         self._answered = float("-inf")  # when Kafka last acknowledged anything
+        self._held_since = 0.0
         self._retry_at = 0.0
         self._tell_at = 0.0
         self._complaints = _Complaints(beat.source)
@@ -127,7 +130,9 @@ class Outlet:
             if self._spool is None:
                 self._send_patiently(flight)
             else:
+                self._wanted = True
                 with self._guard:
+                    self._wanted = False
                     self._send_or_hold(flight, self._spool)
 
     def close(self) -> None:
@@ -140,7 +145,9 @@ class Outlet:
         self._thread.join()
         left = sum(len(flight.records) - flight.acknowledged for flight in (*self._flights, *self._again))
         if self._spool is not None:
-            self._take_back(self._spool)
+            self._secure(self._spool)
+            self._spool.rewind()
+            self._flights.clear()
             self._tell()
             if self._spool.waiting:
                 log.warning("held_for_the_next_run", reports=self._spool.waiting, bytes=self._spool.size_bytes)
@@ -169,11 +176,21 @@ class Outlet:
             rest, flight.records = flight.records[flight.unsent_from :], flight.records[: flight.unsent_from]
             flight = _Flight(rest, flight.newest_ms, None)
         if not self._held:
-            self._held = True
-            log.warning("kafka_is_slow", on_their_way=len(self._producer), hint="what comes is held on disk")
-        self._hold(flight, spool)
+            self._secure(spool)
+            self._complaints.slow(len(self._producer))
+        self._keep(flight, spool)
 
-    def _hold(self, flight: _Flight, spool: Spool) -> None:
+    def _secure(self, spool: Spool) -> None:
+        """From now on all goes through the spool. What is on its way is written to it, too: as given, but not done."""
+        for flight in self._flights:
+            if flight.place is None:
+                self._keep(flight, spool)
+                found = spool.next()  # itself: there was nothing else to give; or the disk has failed
+                flight.place = found[0] if found else Place(0, 0)
+        self._straight = 0
+        self._held, self._held_since = True, time.monotonic()
+
+    def _keep(self, flight: _Flight, spool: Spool) -> None:
         overflowed = spool.append(Frame(pack(flight.records), len(flight.records), flight.newest_ms))
         self._beat.counts["held"] += len(flight.records)
         if overflowed:
@@ -217,6 +234,8 @@ class Outlet:
                 busy = self._settle() and self._send_held()
                 if time.monotonic() >= self._tell_at:
                     self._tell()
+            if self._wanted:
+                time.sleep(_GIVE_WAY_S)
             self._producer.poll(0 if busy else _TURN_S)
 
     def _settle(self) -> bool:
@@ -234,7 +253,7 @@ class Outlet:
             self._begin_afresh()
         elif self._is_silent() and self._straight and self._spool is not None:
             log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
-            self._begin_afresh()
+            self._secure(self._spool)
         return not self._is_silent()
 
     def _is_silent(self) -> bool:
@@ -246,26 +265,14 @@ class Outlet:
         """Takes back what is on its way and sends it by a producer that knows nothing of it."""
         self._retry_at = time.monotonic() + _RETRY_S
         if self._spool is not None:
-            self._take_back(self._spool)
-            self._held = True
+            self._secure(self._spool)
+            self._spool.rewind()
         else:
             self._again.extend(_Flight(f.records, f.newest_ms, None) for f in self._flights)
-            self._flights.clear()
-            self._straight = 0
-        self._producer.purge()
-        self._producer = self._new_producer()
-
-    def _take_back(self, spool: Spool) -> None:
-        """What is on its way goes to the spool: what came from there by beginning again behind the last that is done.
-
-        What is in no spool is newer: the spool is sent only when none of that is on its way.
-        """
-        spool.rewind()
-        for flight in self._flights:
-            if flight.place is None:
-                self._hold(flight, spool)
         self._flights.clear()
         self._straight = 0
+        self._producer.purge()
+        self._producer = self._new_producer()
 
     def _send_held(self) -> bool:
         """Sends on what waits; whether there may be more to send at once."""
@@ -277,7 +284,7 @@ class Outlet:
             return self._spool is not None and self._send(self._flights[-1])
         if self._spool is None:
             return bool(self._again) and self._send(self._again.popleft())
-        return self._held and not self._straight and self._send_spool(self._spool)
+        return self._held and self._send_spool(self._spool)
 
     def _send_spool(self, spool: Spool) -> bool:
         for _ in range(_FRAMES_A_TURN):
@@ -285,7 +292,8 @@ class Outlet:
                 return False
             found = spool.next()
             if found is None:
-                self._held = False
+                # All is on its way; that it also arrives, Kafka must have shown since it was last in doubt.
+                self._held = bool(self._flights) and self._answered < self._held_since
                 return False
             place, frame = found
             if not self._send(_Flight(unpack(frame.payload), frame.newest_ms, place)):
@@ -305,10 +313,15 @@ class Outlet:
 
 
 class _Complaints:
-    """Says loudly, once a minute, that reports are lost."""
+    """Says once a minute that Kafka is slow, and loudly that reports are lost."""
 
     def __init__(self, source: str) -> None:
-        self._source, self._records, self._next_at = source, 0, 0.0
+        self._source, self._records, self._next_at, self._slow_next_at = source, 0, 0.0, 0.0
+
+    def slow(self, on_their_way: int) -> None:
+        if time.monotonic() >= self._slow_next_at:
+            log.warning("kafka_is_slow", on_their_way=on_their_way, hint="what comes is held on disk meanwhile")
+            self._slow_next_at = time.monotonic() + _COMPLAIN_S
 
     def overflowed(self, records: int, held_bytes: int) -> None:
         INGEST_OVERFLOWED.labels(self._source).inc(records)
