@@ -27,6 +27,7 @@ from streaming.sources.sbs_format import OTHER_LINES
 from streaming.sources.trace_folder import TraceFolder
 
 _HEAD_BYTES: Final = 65_536
+_BATCH_LINES: Final = 1_000
 _TRIED_LINES: Final = 20  # of a file of lines whose first ones are broken
 _SBS_WORDS: Final = (b"MSG,", *(f"{word},".encode() for word in OTHER_LINES))
 _TEXT_COLUMNS: Final = ("icao24", "callsign")  # never numbers: 3e1234 is an address
@@ -321,19 +322,18 @@ def _each(file: _File, decode: Decode) -> Batches:
     """The batches of a file of lines, each decoded alone, gathered to batches of some size."""
 
     def batches() -> Iterator[Batch]:
-        gathered = Batch()
+        parts: list[Batch] = []
         with file.open() as stream:
             for line, obj in reports.read_lines(stream):
-                received_at = clock.now_ms()
                 if isinstance(obj, UndecodableError):
-                    part = _refusal(bytes(line), obj)  # type: ignore[call-overload]
+                    parts.append(_refusal(bytes(line), obj))  # type: ignore[call-overload]
                 else:
-                    part = decode(obj, source=file.name, received_at=received_at)
-                gathered = _joined(gathered, part)
-                if len(gathered.positions) + len(gathered.refused) >= 1_000:
-                    yield gathered
-                    gathered = Batch()
-        yield gathered
+                    parts.append(decode(obj, source=file.name, received_at=clock.now_ms()))
+                if len(parts) >= _BATCH_LINES or len(parts[-1].positions) >= _BATCH_LINES:
+                    yield _joined(parts)
+                    parts = []
+        if parts:
+            yield _joined(parts)
 
     return batches
 
@@ -342,13 +342,12 @@ def _refusal(original: bytes, error: UndecodableError) -> Batch:
     return Batch(refused=[Refused.undecodable(original, error)])
 
 
-def _joined(first: Batch, second: Batch) -> Batch:
-    first.positions.extend(second.positions)
-    first.originals.extend(second.originals)
-    first.refused.extend(second.refused)
-    clocks = [told for told in (first.clock_ms, second.clock_ms) if told is not None]
+def _joined(parts: list[Batch]) -> Batch:
     return Batch(
-        positions=first.positions, originals=first.originals, refused=first.refused, clock_ms=max(clocks, default=None)
+        positions=[position for part in parts for position in part.positions],
+        originals=[original for part in parts for original in part.originals],
+        refused=[refused for part in parts for refused in part.refused],
+        clock_ms=max((part.clock_ms for part in parts if part.clock_ms is not None), default=None),
     )
 
 

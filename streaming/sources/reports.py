@@ -32,12 +32,11 @@ class Decoder:
         """The report in a record; raises UndecodableError."""
         if not isinstance(record, Mapping):
             raise UndecodableError("not a record: an object with icao24, time, latitude and longitude is expected")
-        own = {name: value for name, value in record.items() if name != "flight_id"}
-        kept = own.pop("source", None)
-        source = self._source
+        kept, source = record.get("source"), self._source
         if self._keep_source and isinstance(kept, str) and SOURCE_NAME.fullmatch(kept):
             source = kept
-        position = from_record(own, received_at=received_at, source=source)
+        own = {**record, "flight_id": None, "source": source}
+        position = from_record(own, received_at=received_at)
         fields.checked_moment(position.time, "time")
         fields.checked_moment(position.received_at, "received_at")
         return position
