@@ -32,12 +32,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     wanted = words.only or list(PARTS)
     kinds = [words.live] if words.live else ["tile38", "stand-in"] if shutil.which(PROGRAM) else ["stand-in"]
+    results: dict[str, Any] = {"quick": words.quick, "machine": facts(), "load_before": load_average()}
+    results |= {"failed": {}, "stages": {}}
     try:
-        results = _run(wanted, kinds, quick=words.quick)
+        _run(wanted, kinds, results)
     except KeyboardInterrupt:
-        sys.exit("stopped; servers and processes are gone, nothing is kept")
+        say("stopped; servers and processes are gone")
+        results["failed"]["the rest"] = "stopped"
     except FlightError as error:
         sys.exit(str(error))
+    if "tracks" not in results:
+        sys.exit("stopped before anything was measured")
+    results["load_after"] = load_average()
     report.show(results, Console(width=140))
     sys.stdout.write(f"\n{report.write(results)}\n")
     if results["failed"]:
@@ -60,18 +66,15 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _run(wanted: list[str], kinds: list[str], *, quick: bool) -> dict[str, Any]:
-    results: dict[str, Any] = {"quick": quick, "machine": facts(), "load_before": load_average(), "failed": {}}
-    with prepared(quick=quick, kinds=kinds) as run:
+def _run(wanted: list[str], kinds: list[str], results: dict[str, Any]) -> None:
+    with prepared(quick=results["quick"], kinds=kinds) as run:
         results |= {"tracks": run.origin, "live_servers": [server.name for server in run.live]}
-        results["stages"] = _stages(run, wanted, results["failed"])
+        _stages(run, wanted, results["stages"], results["failed"])
         _whole(run, wanted, kinds, results)
-    results["load_after"] = load_average()
     say("done")
-    return results
 
 
-def _stages(run: Run, wanted: list[str], failed: dict[str, str]) -> dict[str, Any]:
+def _stages(run: Run, wanted: list[str], stages: dict[str, Any], failed: dict[str, str]) -> None:
     parts: dict[str, Callable[[Run], Any]] = {
         "decode": decode.measure,
         "feed": feed.measure,
@@ -79,7 +82,6 @@ def _stages(run: Run, wanted: list[str], failed: dict[str, str]) -> dict[str, An
         "live": live.measure,
         "history": history.measure,
     }
-    stages: dict[str, Any] = {}
     for name in (name for name in parts if name in wanted):
         with _kept_apart(name, failed):
             found = parts[name](run)
@@ -87,7 +89,6 @@ def _stages(run: Run, wanted: list[str], failed: dict[str, str]) -> dict[str, An
                 stages |= {f"{name} ({server})": outcomes for server, outcomes in found.items()}
             else:
                 stages[name] = found
-    return stages
 
 
 def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any]) -> None:
