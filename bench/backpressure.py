@@ -41,6 +41,7 @@ from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
 from streaming.sources.base import Batch
+from streaming.spool import Spool
 
 FLIGHTS: Final = 10_000
 FIRST_ADDRESS: Final = 0x400000
@@ -275,7 +276,9 @@ def feed(folder: Path, rate: int, outage_s: int) -> None:
         found = sum(kafka.end_offsets(reader, places).values())
         reader.close()
         sent = int(said.read_text())
-        say(f"feed: {found:,} records in Kafka of {sent:,} reports sent ({found - sent:+,}: on their way, sent again)")
+        with Spool(folder / "spool" / Unrepeatable.name, settings.spool_bytes) as spool:
+            left = spool.waiting
+        say(f"feed: {sent:,} reports sent, {found:,} in Kafka and {left:,} on disk when it was stopped")
 
 
 def _settings(bootstrap: str, urls: DatabaseUrls, **more: object) -> Settings:
