@@ -345,5 +345,6 @@ def _ahead_s(first: float | None, second: float | None) -> float:
 
 
 def _waiting(hop: Hop) -> str:
-    lag = "" if hop.lag_records is None else f"; {hop.lag_records} records wait for it in Kafka"
+    where = "in it for Kafka" if hop.name.startswith(Stage.FEED) else "for it in Kafka"
+    lag = "" if hop.lag_records is None else f"; {hop.lag_records} records wait {where}"
     return lag + (f"; it says: {hop.note}" if hop.note and hop.note != "running" else "")
