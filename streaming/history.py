@@ -44,7 +44,8 @@ BATCH_RECORDS: Final = 20_000  # more win nothing: a row costs the same from 10,
 BATCH_AGE_S: Final = 0.25  # at a low rate a report is visible after this and one poll
 POLL_S: Final = 0.05  # longer, and consume() waits to fill the batch
 FIRST_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 10.0
+LONGEST_PAUSE_S: Final = 2.0  # what a catch-up waits for its start; a try costs a refused connection
+REFUSED_PAUSE_S: Final = 10.0  # every record is read again
 TELL_S: Final = 1.0
 ASK_S: Final = 0.5  # for one partition's end; an answer takes a millisecond or two
 LATENCY_SAMPLES: Final = 20  # of a batch: an observation costs a microsecond, a row four
@@ -170,7 +171,7 @@ class HistoryConsumer:
                 self._postgres.drop()
                 log.exception("write_refused", problem=str(error).strip(), records_dropped=len(batch.values))
                 self._forget(set(self._next))
-                self._hold(LONGEST_PAUSE_S)
+                self._hold(REFUSED_PAUSE_S)
             else:
                 self._settle(batch, written)
 
