@@ -200,9 +200,7 @@ class OpenSkyFile:
     def _refused(self, content: bytes, error: UndecodableError) -> Batch:
         problem = f"{error}{hint(content)}"
         log.warning("file_undecodable", source=self.name, file=str(self._file), problem=problem)
-        refused = Refused(
-            original=content, reason=Reason.UNDECODABLE, detail=problem, exception=exception_text(error)
-        )
+        refused = Refused(original=content, reason=Reason.UNDECODABLE, detail=problem, exception=exception_text(error))
         return Batch(refused=[refused])
 
 
