@@ -74,7 +74,7 @@ def test_what_was_written_is_what_is_read(live_server: EmbeddedLive) -> None:
             record["flight_id"]: record for record in map(to_record, flights)
         }
         assert (world["partial"], world["missing"], world["truncated"], world["count"]) == (False, [], False, 4)
-        assert 0 <= world["age_s"] < 10
+        assert 0 <= world["age_s"] < settings.live_window_s
 
         def names(url: str) -> list[str]:
             return [flight["icao24"] for flight in active.get(url)["flights"]]
