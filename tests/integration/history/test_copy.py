@@ -1,4 +1,4 @@
-"""What Postgres gives back is what the columns hold, whatever they hold."""
+"""What Postgres gives back is what the columns hold, whatever they hold, as SQL and as columns."""
 
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.history.copy import COLUMNS, copy_buffer
 from flight_platform.history.partitions import ensure_hour
+from flight_platform.history.reading import read_hour
 from flight_platform.history.sql import query
 
 pytestmark = pytest.mark.integration
@@ -62,6 +63,11 @@ def test_what_comes_back_is_what_went_in(rows: list[dict[str, object]], connecti
         copy.write(copy_buffer(Columns(values, known)))
     found = connection.execute(SELECT.encode()).fetchall()
     assert [dict(zip(COLUMNS, map(_as_column, row), strict=True)) for row in found] == rows
+    back = read_hour(connection, datetime.fromtimestamp(HOUR_MS / 1000, UTC))
+    for name, kind in COLUMN_TYPES.items():
+        assert back[name].dtype == kind
+        assert back.known[name].tolist() == known[name].tolist()
+        assert back[name].tolist() == np.where(known[name], values[name], np.zeros(1, dtype=kind)).tolist()
 
 
 def _as_column(value: object) -> object:

@@ -1,0 +1,9 @@
+-- The raw positions of an hour in order of the primary key, for a reader of copy.py.
+COPY (
+    SELECT
+        flight_id, time, received_at, latitude_e7, longitude_e7, altitude_ft, geometric_altitude_ft, vertical_rate_fpm,
+        ground_speed_dkt, track_ddeg, emergency, kind, on_ground, callsign, squawk, source
+    FROM history.positions
+    WHERE time >= %(hour)s::timestamptz AND time < %(hour)s::timestamptz + interval '1 hour'
+    ORDER BY flight_id, time
+) TO STDOUT (FORMAT binary);
