@@ -1,0 +1,1 @@
+DELETE FROM history.statistics WHERE period = 'day' AND period_start = %(day)s;

@@ -1,0 +1,1 @@
+COPY history.statistics_flights (hour, flight_id, kind, source, reports) FROM STDIN;

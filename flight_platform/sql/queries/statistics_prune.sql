@@ -1,0 +1,1 @@
+DELETE FROM history.statistics_flights WHERE hour < %(before)s;
