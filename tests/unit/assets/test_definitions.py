@@ -15,6 +15,7 @@ _KEYS = {
     "history/positions",
     "history/partitions",
     "history/hours",
+    "history/statistics",
     "reference/airports",
 }
 
