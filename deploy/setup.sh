@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes .venv with exactly what requirements.lock pins, and this project in it. Nothing to do: done in a moment.
 #
-# A bare machine needs Python 3.11 with venv, Java 17 and Maven. As root on Debian what is missing is installed by apt;
-# anybody else is told in one sentence. pip installs uv (pinned, with hashes, as everything) and uv the rest: 4 s instead
-# of pip's 53 s. Where uv cannot reach what pip can (a mirror that only pip is configured for), pip does it all.
+# A bare machine needs Python 3.11 with venv, Java 17, Maven and, for `make check`, Node 18 with npm. As root on Debian
+# what is missing is installed by apt; anybody else is told in one sentence. pip installs uv (pinned, with hashes, as
+# everything) and uv the rest: 4 s instead of pip's 53 s. Where uv cannot reach what pip can (a mirror that only pip is
+# configured for), pip does it all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +36,11 @@ if ! command -v java > /dev/null || java_is_old; then
     missing+=(openjdk-17-jre-headless)
 fi
 command -v mvn > /dev/null || missing+=(maven)
+if ! command -v node > /dev/null; then
+    missing+=(nodejs npm)
+elif ! command -v npx > /dev/null; then
+    missing+=(npm)
+fi
 
 if [[ ${#missing[@]} -gt 0 ]]; then
     if [[ $(id -u) -eq 0 ]] && command -v apt-get > /dev/null; then
