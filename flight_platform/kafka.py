@@ -158,7 +158,8 @@ def ensure_topics(settings: Settings, timeout_s: float = 30) -> dict[str, int]:
     counts = {existing[name] for name in CO_PARTITIONED}
     if len(counts) != 1:
         raise SettingsError(
-            f"the topics {', '.join(CO_PARTITIONED)} must have one number of partitions, not {existing}"
+            f"the topics {', '.join(CO_PARTITIONED)} must have one number of partitions, not {existing}: "
+            f"`flight topics grow --partitions {max(counts)}` ends a growth that was interrupted"
         )
     return existing
 

@@ -10,6 +10,7 @@ TOPIC_REPORTS = "flight.reports"
 TOPIC_POSITIONS = "flight.positions"
 TOPIC_TRACKER = "flight.tracker"
 TOPIC_DEAD_LETTERS = "flight.dead-letters"
+TOPIC_GROWING = "flight.growing"  # is there while topics grow: see layout.py
 
 COLLECTION_FLIGHTS = "flights"
 COLLECTION_WATERMARKS = "watermarks"

@@ -21,6 +21,7 @@ import structlog
 from flight_platform import kafka
 from flight_platform.codec import encode, iso_time, to_record
 from flight_platform.heartbeats import Heartbeat
+from flight_platform.layout import LayoutWatch
 from flight_platform.model import Position, address_of, format_flight_id, out_of_range
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Reason, Stage
 from flight_platform.settings import Settings
@@ -123,9 +124,9 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
     """Runs a feed until its source ends or the process is told to stop. Raises SettingsError for a bad block list."""
     limits = Limits.of(settings, backfill=backfill)
     blocked = BlockList.read(settings.block_list)
-    with running(settings, Stage.FEED, source=source.name) as process:
+    with running(settings, Stage.FEED, source=source.name) as process, LayoutWatch(settings) as watch:
         held_back = _HeldBack(settings, process.stop)
-        outlet = _open_outlet(settings, source, process)
+        outlet = _open_outlet(settings, source, process, watch)
         if outlet is None:
             return
         sender = _Sender(settings, source, process.beat, outlet)
@@ -144,17 +145,17 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
             outlet.close()
 
 
-def _open_outlet(settings: Settings, source: Source, process: Process) -> Outlet | None:
+def _open_outlet(settings: Settings, source: Source, process: Process, watch: LayoutWatch) -> Outlet | None:
     """The way into Kafka. A source that can repeat waits for Kafka first, any other is taken from at once; None where
     the process was stopped meanwhile."""
     new_producer = partial(kafka.producer, settings, **PRODUCER_BOUNDS)
     if not source.repeatable:
         spool = open_spool(settings.var / "spool", source.name, settings.spool_bytes)
         ready = partial(kafka.wait_for_kafka, settings)
-        return Outlet(new_producer, spool, process.beat, process.stop, ready)
+        return Outlet(new_producer, spool, process.beat, process.stop, ready, watch.open_to)
     if not kafka.wait_for_kafka(settings, process.stop.wait):
         return None
-    return Outlet(new_producer, None, process.beat, process.stop)
+    return Outlet(new_producer, None, process.beat, process.stop, open_to=watch.open_to)
 
 
 def _tell(beat: Heartbeat, source: Source, batch: Batch, now_ms: int) -> None:

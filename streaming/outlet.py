@@ -10,6 +10,8 @@ Where the source can be asked again there is no spool: `put` waits, and so does 
   well, and what comes goes there alone.
 * Kafka acknowledges again: the spool is sent in order, what comes meanwhile queues behind it; when it is empty, reports
   go straight again.
+* The topics grow (`open_to` says 0): what is on its way arrives, what comes goes to the spool alone. Afterwards a new
+  producer sends it, since the old one knows the old number of partitions for minutes.
 
 What a crash can lose is what was on its way and not yet in the spool: MARK records, at most PATIENCE_S old while Kafka
 is away. A feed that is told to stop keeps these too, and the next run sends them. Of what is sent again after a stop, a
@@ -42,6 +44,7 @@ PRODUCER_BOUNDS: Final = {
     "queue.buffering.max.messages": 2 * MARK,
     "queue.buffering.max.kbytes": 65_536,
 }
+HOLDING: Final = "holding: the topics grow"
 _LOW: Final = 5_000  # records on their way below which the spool is sent on
 _FRAME_RECORDS: Final = 1_000
 _FRAME_BYTES: Final = 1_000_000
@@ -89,7 +92,10 @@ class _Flight:
 
 
 class Outlet:
-    """See above. `put` and `close` are for one thread; `ready`, called in another, waits for Kafka as it starts."""
+    """See above. `put` and `close` are for one thread; `ready`, called in another, waits for Kafka as it starts.
+
+    `open_to` tells how many partitions reports may be sent to: 0 while the topics grow, None where Kafka does not say.
+    """
 
     def __init__(
         self,
@@ -98,9 +104,12 @@ class Outlet:
         beat: Heartbeat,
         stop: threading.Event,
         ready: Callable[[Callable[[float], bool]], bool] = lambda _stopped: True,
+        open_to: Callable[[], int | None] = lambda: 1,
     ) -> None:
         self._new_producer, self._spool, self._beat, self._stop = new_producer, spool, beat, stop
+        self._open_to = open_to
         self._producer = new_producer()
+        self._sends_to: int | None = None  # partitions that the producer knows of; None before its first record
         self._guard = threading.Lock()  # for all below
         self._wanted = False  # by `put`
         self._flights: deque[_Flight] = deque()
@@ -164,21 +173,37 @@ class Outlet:
         """Where the source can wait: sends as Kafka's queue has room."""
         while True:
             with self._guard:
-                if not self._again and len(self._producer) < MARK and self._send(flight):
+                if flight.begun and flight not in self._flights:
+                    return  # taken back, to be sent again whole
+                may = flight.begun or self._may_send()
+                if may and not self._again and len(self._producer) < MARK and self._send(flight):
                     return
             if self._stop.wait(_TURN_S):
                 raise StoppedError
 
     def _send_or_hold(self, flight: _Flight, spool: Spool) -> None:
-        if not self._held and len(self._producer) < MARK:
+        may = self._may_send()
+        if may and not self._held and len(self._producer) < MARK:
             if self._send(flight):
                 return
             rest, flight.records = flight.records[flight.unsent_from :], flight.records[: flight.unsent_from]
             flight = _Flight(rest, flight.newest_ms, None)
         if not self._held:
             self._secure(spool)
-            self._complaints.slow(len(self._producer))
+            if may:
+                self._complaints.slow(len(self._producer))
         self._keep(flight, spool)
+
+    def _may_send(self) -> bool:
+        """Whether something new may be begun; makes the producer one that knows today's partitions."""
+        partitions = self._open_to()
+        if not partitions:
+            return False
+        if self._sends_to not in (partitions, None):
+            log.info("topics_have_grown", partitions=partitions, before=self._sends_to)
+            self._begin_afresh()
+        self._sends_to = partitions
+        return True
 
     def _secure(self, spool: Spool) -> None:
         """From now on all goes through the spool. What is on its way is written to it, too: as given, but not done."""
@@ -250,6 +275,7 @@ class Outlet:
         problem = self._flights[0].problem if self._flights else None
         if problem is not None:
             log.error("refused_by_kafka", problem=str(problem), next_try_s=_RETRY_S)
+            self._retry_at = time.monotonic() + _RETRY_S
             self._begin_afresh()
         elif self._is_silent() and self._straight and self._spool is not None:
             log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
@@ -263,7 +289,6 @@ class Outlet:
 
     def _begin_afresh(self) -> None:
         """Takes back what is on its way and sends it by a producer that knows nothing of it."""
-        self._retry_at = time.monotonic() + _RETRY_S
         if self._spool is not None:
             self._secure(self._spool)
             self._spool.rewind()
@@ -282,6 +307,8 @@ class Outlet:
             return False  # it is safe where it is
         if self._flights and self._flights[-1].unsent_from < len(self._flights[-1].records):
             return self._spool is not None and self._send(self._flights[-1])
+        if not self._may_send():
+            return False
         if self._spool is None:
             return bool(self._again) and self._send(self._again.popleft())
         return self._held and self._send_spool(self._spool)
@@ -309,7 +336,7 @@ class Outlet:
         INGEST_HELD.labels(self._beat.source).set(waiting)
         self._beat.lag_records = waiting + len(self._producer)
         away = self._is_silent() or (self._held and time.monotonic() - self._answered > PATIENCE_S)
-        self._beat.note = "waiting for Kafka" if away else "running"
+        self._beat.note = HOLDING if self._open_to() == 0 else "waiting for Kafka" if away else "running"
 
 
 class _Complaints:

@@ -5,6 +5,9 @@
                                            └─► flight.dead-letters   what is refused
 
 All of that and the offsets move in one Kafka transaction each 50 ms or so: a report is judged once, whoever dies.
+
+A report in a partition that is not its aircraft's (a producer that hashes otherwise, or did not see the topics grow)
+goes back into `flight.reports`, to the right one. While the topics do not agree on their partitions, trackers stand by.
 """
 
 import threading
@@ -21,6 +24,7 @@ from flight_platform import kafka
 from flight_platform.codec import TrackingRow, decode_for_tracking, stamp_flight_id
 from flight_platform.errors import InvalidIdentifierError
 from flight_platform.heartbeats import Heartbeat
+from flight_platform.layout import LayoutWatch
 from flight_platform.model import address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Reason, Stage
 from flight_platform.settings import Settings
@@ -43,6 +47,8 @@ _BATCH_RECORDS: Final = 5_000
 _BATCH_S: Final = 0.05  # a transaction each 50 ms: half the latency that it adds
 _FORGET_EVERY_MS: Final = 600_000
 _HEALTH_EVERY_S: Final = 1.0
+_STAND_BY_S: Final = 0.2
+MISPLACED: Final = "misplaced"  # the outcome of a report that goes to its aircraft's partition
 _NO_REPORT: Final = "not a flight.v1.Position with icao24, time, latitude and longitude"
 _LAST_MS: Final = (1 << 32) * 1000  # a flight id has 32 bits for the second
 
@@ -74,8 +80,9 @@ class Partition:
 class Tracker:
     """The partitions of this process and its way into Kafka."""
 
-    def __init__(self, settings: Settings, beat: Heartbeat) -> None:
-        self._settings, self._beat = settings, beat
+    def __init__(self, settings: Settings, beat: Heartbeat, watch: LayoutWatch) -> None:
+        self._settings, self._beat, self._watch = settings, beat, watch
+        self._partition_count = 0  # as of the last assignment
         self._topics = {
             name: settings.topic(name) for name in (TOPIC_REPORTS, TOPIC_POSITIONS, TOPIC_TRACKER, TOPIC_DEAD_LETTERS)
         }
@@ -83,10 +90,14 @@ class Tracker:
         self._keys: dict[int, str] = {}  # the texts of flight ids
         self._in_transaction = False
         self._producer = self._new_producer()
-        self._consumer: Consumer = kafka.consumer(settings, group=settings.group(Stage.TRACK))
-        self._consumer.subscribe(
+        self._consumer = self._join()
+
+    def _join(self) -> Consumer:
+        consumer = kafka.consumer(self._settings, group=self._settings.group(Stage.TRACK))
+        consumer.subscribe(
             [self._topics[TOPIC_REPORTS]], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
         )
+        return consumer
 
     def _new_producer(self) -> Producer:
         producer = kafka.producer(
@@ -104,6 +115,9 @@ class Tracker:
         """Judges until told to stop. A transaction that Kafka refuses is judged again from what is committed."""
         health_at = monotonic()
         while not stop.is_set():
+            if self._must_stand_by():
+                self._stand_by(stop)
+                continue
             messages = self._consumer.consume(_BATCH_RECORDS, _BATCH_S)
             try:
                 if messages:
@@ -121,6 +135,20 @@ class Tracker:
         """Leaves the group, so that others take over at once."""
         self._consumer.close()
 
+    def _must_stand_by(self) -> bool:
+        """Whether the state of aircraft is on its way to other partitions: nobody may judge meanwhile."""
+        layout = self._watch.layout
+        return layout is not None and not layout.agrees
+
+    def _stand_by(self, stop: threading.Event) -> None:
+        """Leaves the group, so that whoever moves the state knows that nobody judges; joins again afterwards."""
+        log.warning("standing_by", layout=self._watch.layout, hint="`flight topics grow` makes the topics agree again")
+        self._beat.note = "standing by: the topics grow"
+        self._consumer.close()
+        while self._must_stand_by() and not stop.wait(_STAND_BY_S):
+            pass
+        self._consumer = self._join()
+
     def _is_record(self, message: Message) -> bool:
         error = message.error()
         if error is None:
@@ -135,18 +163,22 @@ class Tracker:
         outcomes: Counter[str] = Counter()
         for message, value, row in zip(messages, values, decode_for_tracking(values), strict=True):
             partition = self._partitions[message.partition() or 0]
-            arrival = Arrival(value, message.offset() or 0, message.timestamp()[1])
+            arrival = Arrival(value, message.offset() or 0, message.timestamp()[1], partition.number)
             partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
             if row is None:
-                self._refuse(partition, arrival, Reason.UNDECODABLE, _NO_REPORT)
+                self._refuse(arrival, Reason.UNDECODABLE, _NO_REPORT)
                 continue
             try:
-                known = partition.aircraft.get(row[0]) or partition.meet(row[0])
+                known = partition.aircraft.get(row[0]) or self._meet(partition, row[0])
             except InvalidIdentifierError as error:
-                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, str(error), error)
+                self._refuse(arrival, Reason.OUT_OF_RANGE, str(error), error)
+                continue
+            if known is None:
+                self._produce(TOPIC_REPORTS, kafka.partition_of(row[0], self._partition_count), row[0], value)
+                outcomes[MISPLACED] += 1
                 continue
             if not _possible(row):
-                self._refuse(partition, arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
+                self._refuse(arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
                 continue
             for verdict in known.judge(report_of(row, arrival)):
                 self._carry_out(partition, verdict, outcomes)
@@ -158,6 +190,12 @@ class Tracker:
             self._keep_old(partition)
         self._count(outcomes)
 
+    def _meet(self, partition: Partition, icao24: str) -> Aircraft | None:
+        """An aircraft that is new here; None where its reports belong into another partition."""
+        address_of(icao24)  # refuses what is none
+        at_home = kafka.partition_of(icao24, self._partition_count) == partition.number
+        return partition.meet(icao24) if at_home else None
+
     def _carry_out(self, partition: Partition, verdict: Verdict, outcomes: Counter[str]) -> None:
         outcome, report, flight_id, detail = verdict
         outcomes[outcome] += 1
@@ -165,21 +203,19 @@ class Tracker:
             key = self._keys.get(flight_id)
             if key is None:
                 key = self._keys[flight_id] = format_flight_id(flight_id)
-            self._produce(TOPIC_POSITIONS, partition, key, stamp_flight_id(report.payload.data, flight_id))
+            self._produce(TOPIC_POSITIONS, partition.number, key, stamp_flight_id(report.payload.data, flight_id))
             if report.time > partition.watermark_ms:
                 partition.watermark_ms = report.time
         elif outcome is Outcome.REFUSED:
-            self._refuse(partition, report.payload, Reason.IMPLAUSIBLE, detail)
+            self._refuse(report.payload, Reason.IMPLAUSIBLE, detail)
 
     def _count(self, outcomes: Counter[str]) -> None:
         self._beat.counts.update(outcomes)
         for outcome, count in outcomes.items():
             CONSUMER_RECORDS.labels(Stage.TRACK, outcome).inc(count)
 
-    def _refuse(
-        self, partition: Partition, arrival: Arrival, reason: Reason, detail: str, error: Exception | None = None
-    ) -> None:
-        origin = (self._topics[TOPIC_REPORTS], partition.number, arrival.offset)
+    def _refuse(self, arrival: Arrival, reason: Reason, detail: str, error: Exception | None = None) -> None:
+        origin = (self._topics[TOPIC_REPORTS], arrival.partition, arrival.offset)
         value, headers = letter_of_report(
             arrival.data, reason=reason, detail=detail, error=error, now_ms=arrival.appended_ms, origin=origin
         )
@@ -189,7 +225,7 @@ class Tracker:
 
     def _keep(self, partition: Partition, icao24: str, known: Aircraft) -> None:
         self._begin()
-        self._produce(TOPIC_TRACKER, partition, icao24, pack(known, partition.next_offset))
+        self._produce(TOPIC_TRACKER, partition.number, icao24, pack(known, partition.next_offset))
         known.changed = False
         partition.unkept.pop(icao24, None)
         (partition.held.add if known.held else partition.held.discard)(icao24)
@@ -212,7 +248,7 @@ class Tracker:
                 del partition.aircraft[icao24]
                 for flight in known.flights:
                     self._keys.pop(flight.flight_id, None)
-                self._produce(TOPIC_TRACKER, partition, icao24, None)
+                self._produce(TOPIC_TRACKER, partition.number, icao24, None)
 
     def _refuse_unfollowed(self, now_ms: int) -> None:
         """Held reports of aircraft that have fallen silent are refused by the clock: nothing else would judge them."""
@@ -226,10 +262,10 @@ class Tracker:
                     self._keep(partition, icao24, known)
         self._count(outcomes)
 
-    def _produce(self, topic: str, partition: Partition, key: str, value: bytes | None) -> None:
+    def _produce(self, topic: str, partition: int, key: str, value: bytes | None) -> None:
         while True:
             try:
-                self._producer.produce(self._topics[topic], value, key, partition.number)
+                self._producer.produce(self._topics[topic], value, key, partition)
             except BufferError:
                 self._producer.poll(0.05)
             else:
@@ -270,7 +306,10 @@ class Tracker:
 
     def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         CONSUMER_REBALANCES.labels(Stage.TRACK).inc()
-        consumer.incremental_assign(self._take_over(places))
+        layout = self._watch.look()  # now, and not a second ago
+        self._partition_count = layout.reports
+        # While the topics grow nothing of these partitions is ours to judge: we leave the group at the next turn.
+        consumer.incremental_assign(self._take_over(places) if layout.agrees else places)
         log.info("assigned", partitions=sorted(self._partitions))
 
     def _take_over(self, places: list[TopicPartition]) -> list[TopicPartition]:
@@ -337,8 +376,9 @@ def run(settings: Settings) -> None:
     with running(settings, Stage.TRACK) as process:
         if not kafka.wait_for_kafka(settings, process.stop.wait):
             return
-        tracker = Tracker(settings, process.beat)
-        try:
-            tracker.run(process.stop)
-        finally:
-            tracker.close()
+        with LayoutWatch(settings) as watch:
+            tracker = Tracker(settings, process.beat, watch)
+            try:
+                tracker.run(process.stop)
+            finally:
+                tracker.close()

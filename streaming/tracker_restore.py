@@ -64,19 +64,21 @@ def restore(settings: Settings, committed: dict[int, int]) -> dict[int, Restored
         settings, group=settings.group("track-restore"), **{"enable.partition.eof": True, "group.protocol": "classic"}
     )
     restored = {number: Restored() for number in committed}
-    known_to: dict[str, int] = {}
+    known_to: dict[tuple[int, str], int] = {}
     try:
         for message in _states(settings, reader, list(committed)):
-            icao24 = (message.key() or b"").decode()
-            aircraft = restored[message.partition() or 0].aircraft
+            number, icao24 = message.partition() or 0, (message.key() or b"").decode()
+            aircraft = restored[number].aircraft
             if message.value() is None:
                 aircraft.pop(icao24, None)
             else:
-                aircraft[icao24], known_to[icao24] = unpack(address_of(icao24), message.value() or b"")
+                state = unpack(address_of(icao24), message.value() or b"", number)
+                aircraft[icao24], known_to[number, icao24] = state
         for message, row in _reports_since(settings, reader, committed):
-            partition, offset = restored[message.partition() or 0], message.offset() or 0
-            if row is not None and row[0] in partition.aircraft and offset >= known_to[row[0]]:
-                arrival = Arrival(message.value() or b"", offset, message.timestamp()[1])
+            number, offset = message.partition() or 0, message.offset() or 0
+            partition = restored[number]
+            if row is not None and row[0] in partition.aircraft and offset >= known_to[number, row[0]]:
+                arrival = Arrival(message.value() or b"", offset, message.timestamp()[1], number)
                 partition.aircraft[row[0]].judge(report_of(row, arrival))
                 partition.unkept.setdefault(row[0], arrival.appended_ms)
     finally:

@@ -13,6 +13,7 @@ class Arrival(NamedTuple):
     data: bytes
     offset: int
     appended_ms: int
+    partition: int = 0
 
 
 def report_of(row: TrackingRow, arrival: Arrival) -> Report:
@@ -21,8 +22,11 @@ def report_of(row: TrackingRow, arrival: Arrival) -> Report:
     return Report(time, latitude, longitude, altitude_ft, ground_speed_kt, on_ground, callsign, arrival)
 
 
-def pack(aircraft: Aircraft, next_offset: int) -> bytes:
-    """The state of an aircraft after the reports before that offset; held reports whole: nobody judged them yet."""
+def pack(aircraft: Aircraft, next_offset: int, *, moves: bool = False) -> bytes:
+    """The state of an aircraft after the reports before that offset; held reports whole: nobody judged them yet.
+
+    A state that moves to another partition has its recent reports with it, which are not in the log there.
+    """
     return tracker_pb2.TrackerState(
         flights=[
             tracker_pb2.TrackedFlight(
@@ -43,26 +47,38 @@ def pack(aircraft: Aircraft, next_offset: int) -> bytes:
         ],
         held=[
             tracker_pb2.HeldReport(
-                report=held.payload.data, offset=held.payload.offset, appended_at=held.payload.appended_ms
+                report=held.payload.data,
+                partition=held.payload.partition,
+                offset=held.payload.offset,
+                appended_at=held.payload.appended_ms,
             )
             for held in aircraft.held
         ],
         next_offset=next_offset,
+        recent=[
+            tracker_pb2.RecentReport(time=time, latitude=latitude, longitude=longitude)
+            for time, latitude, longitude in (aircraft.recent if moves else ())
+        ],
     ).SerializeToString()
 
 
-def unpack(address: int, data: bytes) -> tuple[Aircraft, int]:
-    """The aircraft whose state that is, and the offset from which on reports are news to it."""
+def unpack(address: int, data: bytes, partition: int) -> tuple[Aircraft, int]:
+    """The aircraft whose state that partition has, and the offset from which on reports are news to it."""
     state = tracker_pb2.TrackerState.FromString(data)
     aircraft = Aircraft(address)
     aircraft.flights = [_flight(kept) for kept in state.flights]
     rows = decode_for_tracking([kept.report for kept in state.held])
     aircraft.held = [
-        report_of(row, Arrival(kept.report, kept.offset, kept.appended_at))
-        for row, kept in zip(rows, state.held, strict=True)
-        if row is not None
+        report_of(row, _arrival(kept, partition)) for row, kept in zip(rows, state.held, strict=True) if row is not None
     ]
+    for recent in state.recent:
+        aircraft.recall(recent.time, recent.latitude, recent.longitude)
     return aircraft, state.next_offset
+
+
+def _arrival(kept: tracker_pb2.HeldReport, partition: int) -> Arrival:
+    came_from = kept.partition if kept.HasField("partition") else partition
+    return Arrival(kept.report, kept.offset, kept.appended_at, came_from)
 
 
 def _flight(kept: tracker_pb2.TrackedFlight) -> Flight:

@@ -296,7 +296,7 @@ def test_a_takeover_changes_no_verdict(
     judge(run[:cut], undisturbed)
     packed = pack(undisturbed, cut)
     expected = judge(run[cut:], undisturbed)
-    taken_over, next_offset = unpack(ADDRESS, packed)
+    taken_over, next_offset = unpack(ADDRESS, packed, partition=0)
     taken_over.held = list(undisturbed_held(run, cut))
     assert next_offset == cut
     seen = {r[:3] for r in run[:cut]}
