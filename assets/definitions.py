@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.alerts import house, tell
+from assets.analysts import analysts
 from assets.automation import automation
 from assets.hours import history_hours
 from assets.partitions import history_partitions
@@ -24,7 +25,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         asset_checks=[streams_are_moving],
         jobs=[make_partitions, look_at_hours, load_airports],
         schedules=[partitions_ahead, airports_weekly],
-        sensors=[heartbeats, house, tell, closed_hours, first_start, automation],
+        sensors=[heartbeats, house, tell, closed_hours, first_start, automation, analysts],
         resources={"platform": Platform(), **(resources or {})},
         # Runs are short and call the database: in one process they take 3 s, in several 11 s.
         executor=dg.in_process_executor,

@@ -1,9 +1,12 @@
 """The analysts' login role: made, given its password and its grants. What it may see stands in the migrations.
 
-It may read schema `analytics` and nothing else. The settings of its sessions (read-only, time limit) are defaults that
-a session can change: they keep honest people from accidents; the grants keep everybody from the rest.
+It may read schema `analytics` and nothing else. Three rings hold it there. The grants, which keep everybody from the
+rest. The defaults of its sessions (read-only, time limit), which a session can change: they keep honest people from
+accidents. And what a session cannot change: the settings that are a superuser's, and `end_overlong`, which ends what
+runs on all the same.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
@@ -22,11 +25,21 @@ SESSION_DEFAULTS: Final = {
     "search_path": "analytics",
     "timezone": "UTC",
 }
+# A superuser's settings: no session of the role changes them.
+FIXED: Final = {
+    "log_statement": "all",  # who asked what is in the server's log: a question may be about a person
+    "temp_file_limit": "4GB",  # a sort without end must not fill the disk that ingest needs
+}
+STATEMENT_LIMIT_S: Final = 120.0  # twice the default: who has set the timeout aside is ended then
+TRANSACTION_LIMIT_S: Final = (
+    1800.0  # an open snapshot keeps dead rows from vacuum, and a lock keeps a leaf from its drop
+)
 # "tuple concurrently updated" is an internal error.
 _MET_ANOTHER: Final = (
     psycopg.errors.DuplicateObject,
     psycopg.errors.UniqueViolation,
     psycopg.errors.InternalError_,
+    psycopg.errors.InvalidCatalogName,  # a database that was dropped meanwhile
 )
 _TRIES: Final = 5  # roles belong to the whole server: migrations of two of its databases can meet here
 
@@ -62,19 +75,54 @@ def _make(connection: psycopg.Connection, role: str, password: str) -> None:
     )
 
 
+_GRANTS: Final = (
+    "REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC",
+    "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    "GRANT CONNECT ON DATABASE {database} TO {role}",
+    "GRANT USAGE ON SCHEMA analytics TO {role}",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO {role}",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO {role}",
+    # Every role may change its own defaults, for all databases and for one: what it has changed is put back.
+    "ALTER ROLE {role} RESET ALL",
+    "ALTER ROLE {role} IN DATABASE {database} RESET ALL",
+)
+
+
 def _grant(connection: psycopg.Connection, role: str) -> None:
+    # Everybody may enter a new database, make temporary tables there and notify who listens: Dagster's is one of ours.
+    for (database,) in connection.execute(query("roles_own_databases")).fetchall():
+        shut = sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC")
+        connection.execute(shut.format(sql.Identifier(database)))
     names = {"role": sql.Identifier(role), "database": sql.Identifier(connection.info.dbname)}
-    for statement in (
-        "REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC",
-        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        "GRANT CONNECT ON DATABASE {database} TO {role}",
-        "GRANT USAGE ON SCHEMA analytics TO {role}",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO {role}",
-        "ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO {role}",
-    ):
+    for statement in _GRANTS:
         connection.execute(sql.SQL(statement).format(**names))
-    for name, value in SESSION_DEFAULTS.items():
+    settings = dict(SESSION_DEFAULTS)
+    if connection.info.parameter_status("is_superuser") == "on":  # only a superuser can: these are the server's own
+        settings |= FIXED
+        connection.execute(query("roles_reserve_functions"))
+    for name, value in settings.items():
         setting = sql.SQL("ALTER ROLE {role} IN DATABASE {database} SET {name} = {value}")
         connection.execute(setting.format(**names, name=sql.Identifier(name), value=sql.Literal(value)))
-    if connection.info.parameter_status("is_superuser") == "on":  # only a superuser can: these are the server's own
-        connection.execute(query("roles_reserve_functions"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A session that was ended: its process, how long its transaction had been open, what it last asked."""
+
+    pid: int
+    open_s: float | None
+    question: str
+
+
+def end_overlong(
+    connection: psycopg.Connection,
+    analyst_url: str,
+    *,
+    statement_s: float = STATEMENT_LIMIT_S,
+    transaction_s: float = TRANSACTION_LIMIT_S,
+) -> list[Ended]:
+    """Ends the analysts' sessions that run on although their time is over: a session may set its timeout to none."""
+    role = conninfo_to_dict(analyst_url).get("user")
+    limits = {"role": role, "statement_s": statement_s, "transaction_s": transaction_s}
+    found = connection.execute(query("roles_end_overlong"), limits).fetchall()
+    return [Ended(pid=pid, open_s=open_s, question=question) for pid, open_s, question in found]
