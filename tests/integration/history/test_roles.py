@@ -68,6 +68,13 @@ ESCAPES = (
     "CHECKPOINT",
 )
 
+
+@pytest.fixture
+def database(migrated: DatabaseUrls) -> DatabaseUrls:
+    """The module's own: nothing is put into it, so it need not be emptied for each statement."""
+    return migrated
+
+
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
 
 
