@@ -44,6 +44,10 @@ class Summary:
     first_longitude: float
     last_latitude: float
     last_longitude: float
+    south: float
+    west: float  # greater than east where it crosses the antimeridian
+    north: float
+    east: float
     departure: Guess | None
     take_off: Moment | None
     arrival: Guess | None
@@ -67,6 +71,7 @@ def summarise(flight_id: int, track: Track, callsigns: npt.NDArray[Any], airport
     ends = _Ends.of(track, flown, airports, ended=ended) if flown else _Ends()
     in_air = flown.mask if flown else np.zeros(len(track), dtype=bool)
     altitude = _greatest(track.altitude_ft)
+    west, east = _edges(track.longitude)
     return Summary(
         flight_id=flight_id,
         first_s=float(track.time_s[0]),
@@ -78,6 +83,10 @@ def summarise(flight_id: int, track: Track, callsigns: npt.NDArray[Any], airport
         first_longitude=float(track.longitude[0]),
         last_latitude=float(track.latitude[-1]),
         last_longitude=float(track.longitude[-1]),
+        south=float(track.latitude.min()),
+        west=west,
+        north=float(track.latitude.max()),
+        east=east,
         departure=ends.departure,
         take_off=ends.take_off,
         arrival=ends.arrival,
@@ -113,6 +122,14 @@ class _Ends:
 
 def _sure(guess: Guess | None) -> Guess | None:
     return guess if guess is not None and guess.is_sure else None
+
+
+def _edges(longitude: Floats) -> tuple[float, float]:
+    """The western and the eastern edge of a track, which may cross the antimeridian."""
+    if len(longitude) > 1 and np.abs(np.diff(longitude)).max() > 180:
+        turned = longitude % 360
+        return (float(turned.min()) + 180) % 360 - 180, (float(turned.max()) + 180) % 360 - 180
+    return float(longitude.min()), float(longitude.max())
 
 
 def _callsigns(told: npt.NDArray[Any]) -> tuple[str, ...]:

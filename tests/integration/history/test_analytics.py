@@ -9,6 +9,8 @@ import pytest
 from psycopg import sql
 
 from flight_platform.codec import to_record
+from flight_platform.flights.airports import Airports
+from flight_platform.history.flights import derive_hour
 from flight_platform.history.partitions import HOUR, ensure_ahead, start_of_hour
 from flight_platform.model import Emergency, Kind, format_flight_id, make_flight_id, parse_flight_id
 from tests.integration.history.filling import fill
@@ -83,7 +85,11 @@ def test_what_prunes(connection: psycopg.Connection, analyst: psycopg.Connection
 def test_each_view_answers(connection: psycopg.Connection, analyst: psycopg.Connection) -> None:
     fill(connection, stream(3, 5, NOW_MS))
     last = NOW + timedelta(seconds=4)
-    flight = analyst.execute("SELECT * FROM flights ORDER BY flight_id LIMIT 1").fetchone()
+    derive_hour(connection, START, Airports([]), NOW + HOUR)
+    flight = analyst.execute(
+        "SELECT flight_id, icao24, callsign, first_time, last_time, positions, max_altitude_ft, max_ground_speed_kt,"
+        " flight_key FROM flights ORDER BY flight_id LIMIT 1"
+    ).fetchone()
     key = make_flight_id(0x400000, NOW_MS // 1000)
     assert flight == (format_flight_id(key), "400000", "TEST123", NOW, last, 5, 30_000, 420.5, key)
     born = format_flight_id(key)
