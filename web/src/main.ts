@@ -1,0 +1,273 @@
+/**
+ * The page put together.
+ *
+ *     feed (now, or the past) ──► fleet ──► aircraft layer, panel, banner, summary
+ *     search, filters, timeline, keys, address ──► what of it is seen
+ */
+
+import "maplibre-gl/dist/maplibre-gl.css";
+import "./style.css";
+
+import { type GeoJSONSource, Map as MapView, NavigationControl, ScaleControl, setWorkerUrl } from "maplibre-gl";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+
+import { read, type Shared, write } from "./address";
+import { AircraftLayer } from "./aircraft-layer";
+import { Api, type Position } from "./api";
+import { Banner } from "./banner";
+import { ramp } from "./colours";
+import { Feed, type Told, widened } from "./feed";
+import { Filters } from "./filters";
+import { Fleet, placeOf } from "./fleet";
+import { unproject } from "./geo";
+import { Labels } from "./labels";
+import { loadLand, paints, style, type Theme } from "./land";
+import { byId, duration, isTyping, number } from "./page";
+import { Panel, trailOf } from "./panel";
+import { Search } from "./search";
+import { Timeline } from "./timeline";
+
+const PICK_PX = 16;
+const TRAIL_EACH_MS = 15_000; // a long track is not asked for each second: what is new is joined on here
+const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+
+class App {
+  private readonly shared: Shared = read(location.hash);
+  private theme: Theme = this.shared.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  private readonly api = new Api("", historyBase());
+  private readonly fleet = new Fleet();
+  private readonly map = this.makeMap();
+  private readonly banner = new Banner();
+  private readonly feed = new Feed(this.api, this.fleet, () => this.bounds(), (told) => this.told(told));
+  private readonly layer = new AircraftLayer(this.fleet, this.feed.clock);
+  private readonly filters = new Filters(this.shared.filter, () => this.remember());
+  private readonly timeline = new Timeline(this.feed, this.api, () => this.timeChanged());
+  private readonly panel = new Panel(this.api, () => this.select(null));
+  private readonly search = new Search(this.api, this.fleet, (flightId) => void this.goTo(flightId));
+  private selected: string | null = this.shared.flight;
+  private track: Position[] = [];
+  private trackAt = 0;
+  private following = false;
+  private newest: Told | null = null;
+
+  start(): void {
+    this.layer.wanted = this.filters.wants;
+    this.wear(this.theme);
+    byId("ramp").style.background = `linear-gradient(to right, ${ramp(14).join(", ")})`;
+    this.map.on("load", () => void this.loaded());
+    this.map.on("moveend", () => {
+      this.remember();
+      this.feed.soon();
+    });
+    this.map.on("dragstart", () => (this.following = false));
+    this.map.on("click", ({ point }) => this.select(this.layer.nearest(point.x, point.y, PICK_PX)?.position.flight_id ?? null));
+    this.map.on("mousemove", ({ point }) => {
+      this.map.getCanvas().style.cursor = this.layer.nearest(point.x, point.y, PICK_PX) === null ? "" : "pointer";
+    });
+    byId("theme-button").addEventListener("click", () => this.turn());
+    byId("help-button").addEventListener("click", () => byId<HTMLDialogElement>("help").showModal());
+    window.addEventListener("keydown", (event) => this.key(event));
+    window.setInterval(() => this.second(), 1_000);
+    if (this.shared.time !== null) this.timeline.goTo(this.shared.time);
+    else this.feed.soon();
+  }
+
+  private makeMap(): MapView {
+    const view = this.shared.view ?? { latitude: 47.5, longitude: 6, zoom: 4.6 };
+    const map = new MapView({
+      container: "map",
+      style: style(this.theme),
+      center: [view.longitude, view.latitude],
+      zoom: view.zoom,
+      minZoom: 1,
+      maxZoom: 16,
+      attributionControl: { compact: true, customAttribution: "Land: Natural Earth" },
+      dragRotate: false,
+      pitchWithRotate: false,
+    });
+    map.touchZoomRotate.disableRotation();
+    map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
+    map.addControl(new ScaleControl({ unit: "nautical" }), "bottom-right");
+    return map;
+  }
+
+  private async loaded(): Promise<void> {
+    this.map.addLayer(this.layer);
+    if (this.selected !== null) this.select(this.selected);
+    const labels = new Labels(byId("map"), this.layer);
+    this.map.on("render", () => labels.draw());
+    const draw = () => {
+      this.map.triggerRepaint(); // aircraft move in each picture
+      requestAnimationFrame(draw);
+    };
+    draw();
+    const { land, borders } = await loadLand();
+    this.source("land").setData(land);
+    this.source("borders").setData(borders);
+  }
+
+  private source(name: string): GeoJSONSource {
+    return this.map.getSource<GeoJSONSource>(name)!;
+  }
+
+  private bounds(): ReturnType<typeof widened> {
+    const box = this.map.getBounds();
+    return widened({ west: box.getWest(), south: box.getSouth(), east: box.getEast(), north: box.getNorth() });
+  }
+
+  private told(told: Told): void {
+    this.newest = told;
+    this.filters.offer(this.fleet);
+    this.second();
+  }
+
+  /** Once a second, and with each answer: everything that is text. */
+  private second(): void {
+    if (this.newest !== null) this.banner.show(this.newest);
+    this.timeline.tick();
+    const sky = this.newest?.sky ?? null;
+    byId("count").textContent = `${number(this.layer.onScreen().length)} aircraft`;
+    byId("age").textContent =
+      !this.feed.isLive ? "the past" : sky?.ageS == null ? "" : sky.ageS < 2 ? "live" : `${duration(sky.ageS)} old`;
+    byId("age").classList.toggle("old", this.feed.isLive && (sky?.ageS ?? 0) > 15);
+    if (this.selected !== null) this.showSelected(this.selected);
+  }
+
+  private select(flightId: string | null): void {
+    const isNew = this.selected !== flightId || this.track.length === 0;
+    this.selected = flightId;
+    this.layer.selected = flightId;
+    this.remember();
+    if (flightId === null) {
+      this.following = false;
+      this.track = [];
+      this.panel.hide();
+      this.drawTrail();
+    } else if (isNew) {
+      this.track = [];
+      this.trackAt = 0;
+      this.drawTrail();
+      this.panel.show(flightId);
+      this.showSelected(flightId);
+    }
+  }
+
+  private showSelected(flightId: string): void {
+    if (Date.now() - this.trackAt > TRAIL_EACH_MS) void this.fetchTrack(flightId);
+    const aircraft = this.fleet.aircraft.get(flightId);
+    if (aircraft === undefined) {
+      this.panel.gone();
+      return;
+    }
+    this.panel.update(aircraft.position, Math.max(0, (this.feed.clock() - aircraft.time) / 1000));
+    const last = this.track.at(-1);
+    if (last !== undefined && last.time < aircraft.position.time && this.feed.isLive) {
+      this.track.push(aircraft.position);
+      this.drawTrail();
+    }
+    if (this.following) {
+      const { latitude, longitude } = unproject(placeOf(aircraft, this.feed.clock()));
+      this.map.easeTo({ center: [longitude, latitude], duration: 900 });
+    }
+  }
+
+  private async fetchTrack(flightId: string): Promise<void> {
+    this.trackAt = Date.now();
+    const track = await this.api.track(flightId).catch((): Position[] => []); // its first seconds are not in history yet
+    if (this.selected !== flightId || track.length < this.track.length) return;
+    this.track = track;
+    this.drawTrail();
+  }
+
+  /** Of the past only what had been flown by then. */
+  private drawTrail(): void {
+    if (!this.map.isStyleLoaded() && this.map.getSource("trail") === undefined) return;
+    const until = new Date(this.feed.clock()).toISOString();
+    const flown = this.feed.isLive ? this.track : this.track.filter((position) => position.time <= until);
+    this.source("trail").setData(flown.length > 1 ? trailOf(flown) : EMPTY);
+  }
+
+  /** Selects a flight and goes where it is, or where and when it was last. */
+  private async goTo(flightId: string): Promise<void> {
+    this.select(flightId);
+    const here = this.fleet.aircraft.get(flightId)?.position ?? (await this.api.liveFlight(flightId).catch(() => null));
+    const there = here ?? (await this.api.track(flightId).catch(() => [])).at(-1) ?? null;
+    if (there === null) return;
+    if (here === null) this.timeline.goTo(Date.parse(there.time) - 60_000);
+    this.map.flyTo({ center: [there.longitude, there.latitude], zoom: Math.max(this.map.getZoom(), 7) });
+  }
+
+  private timeChanged(): void {
+    this.remember();
+    this.drawTrail();
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTyping(event)) return;
+    const handled = this.timeline.key(event) || this.command(event.key);
+    if (handled) event.preventDefault();
+  }
+
+  private command(key: string): boolean {
+    if (key === "/") this.search.focus();
+    else if (key === "Escape") this.select(null);
+    else if (key === "n" || key === "p") this.step(key === "n" ? 1 : -1);
+    else if (key === "c") this.following = this.selected !== null;
+    else if (key === "f") this.filters.toggle();
+    else if (key === "t") this.turn();
+    else if (key === "?") byId<HTMLDialogElement>("help").showModal();
+    else return false;
+    return true;
+  }
+
+  /** The next aircraft in the picture, from left to right. */
+  private step(by: number): void {
+    const shown = this.layer.onScreen().sort((a, b) => a.x - b.x);
+    if (shown.length === 0) return;
+    const at = shown.findIndex(({ aircraft }) => aircraft.position.flight_id === this.selected);
+    const next = at < 0 ? (by > 0 ? 0 : shown.length - 1) : (at + by + shown.length) % shown.length;
+    this.select(shown[next]!.aircraft.position.flight_id);
+  }
+
+  private turn(): void {
+    this.shared.theme = this.theme === "dark" ? "light" : "dark";
+    this.wear(this.shared.theme);
+    this.remember();
+  }
+
+  private wear(theme: Theme): void {
+    this.theme = theme;
+    document.documentElement.dataset["theme"] = theme;
+    this.layer.outline = theme === "dark" ? [0.04, 0.07, 0.1] : [0.13, 0.17, 0.21];
+    const repaint = () => {
+      for (const [layer, property, value] of paints(theme)) this.map.setPaintProperty(layer, property, value);
+    };
+    if (this.map.isStyleLoaded()) repaint();
+    else void this.map.once("load", repaint);
+  }
+
+  private remember(): void {
+    const middle = this.map.getCenter();
+    const view = { latitude: middle.lat, longitude: middle.lng, zoom: this.map.getZoom() };
+    const time = this.feed.isLive ? null : this.feed.clock();
+    const { filters, selected: flight } = this;
+    history.replaceState(null, "", write({ view, flight, time, filter: filters.value, theme: this.shared.theme }));
+  }
+}
+
+/** Where the history API is: as whoever served the page says; behind the same address where that is empty. */
+function historyBase(): string {
+  const told = document.querySelector<HTMLMetaElement>('meta[name="flight-history"]')?.content ?? "";
+  return told.replace(/\/$/, "");
+}
+
+setWorkerUrl(workerUrl);
+const app = new App();
+app.start();
+declare global {
+  interface Window {
+    flightMap: App; // for tests and for the curious
+  }
+}
+window.flightMap = app;
