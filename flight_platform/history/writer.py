@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 HOUR_MS: Final = 3_600_000
 CLOSING_MS: Final = 600_000  # an hour is closed ten minutes after its end: what comes then is late
+_PARTITION_BITS: Final = 20  # of a number that holds hour and Kafka partition: one sort tells both apart
 
 Array = npt.NDArray[Any]
 
@@ -137,7 +138,7 @@ class Writer:
             )
 
     def _account(self, batch: Batch, work: _Sorted, new: Array) -> Written:
-        """Writes the ledger; each record counts where it came from, a repeat too."""
+        """Writes the ledger, and the count of each hour; each record counts where it came from, a repeat too."""
         time = work.columns["time"][new]
         partition = batch.partitions[work.record[new]]
         late = (time // HOUR_MS + 1) * HOUR_MS + CLOSING_MS <= self._now_ms()
@@ -165,6 +166,7 @@ class Writer:
                 "last_ms": [newest.get(number) for number in numbers],
             },
         )
+        self._count_by_hour(batch.topic, partition, time // HOUR_MS)
         return Written(
             rows=len(time),
             repeats=len(repeats),
@@ -173,6 +175,20 @@ class Writer:
             newest_ms=newest,
             received_ms=work.columns["received_at"][new],
         )
+
+    def _count_by_hour(self, topic: str, partition: Array, hour: Array) -> None:
+        """Books the rows to their hours, so that each can be proved whole."""
+        keys, rows = np.unique(hour << _PARTITION_BITS | partition, return_counts=True)
+        if len(rows):
+            self._connection.execute(
+                query("hour_counts_add"),
+                {
+                    "topic": topic,
+                    "partitions": (keys & (1 << _PARTITION_BITS) - 1).tolist(),
+                    "hours": (keys >> _PARTITION_BITS).tolist(),
+                    "rows": rows.tolist(),
+                },
+            )
 
     def _set_aside_what_has_no_leaf(self, work: _Sorted) -> None:
         """Makes the leaves that are missing; the rows of an hour that the server refuses are set aside."""
