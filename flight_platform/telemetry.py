@@ -1,7 +1,8 @@
 """What the processes tell of themselves: structured logs and Prometheus metrics.
 
 Logging is configured by entry points alone (`configure_logging`); modules take a logger from `structlog.get_logger()`
-and log an `action` that stays the same, with the data as fields. Metric names are those of docs/operations.md.
+and log an `action` that stays the same, with the data as fields. All metrics stand here, and docs/metrics.md is made of
+them (`metrics_page.py`).
 """
 
 import logging
@@ -12,11 +13,21 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 _LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
-INGEST_RECORDS = Counter("flight_ingest_records_total", "Reports by outcome", ["source", "outcome"])
-INGEST_POLLS = Counter("flight_ingest_polls_total", "Polls of a source by answer", ["source", "code"])
+INGEST_RECORDS = Counter(
+    "flight_ingest_records_total", "Reports by outcome: accepted, duplicate, late, rejected", ["source", "outcome"]
+)
+INGEST_POLLS = Counter(
+    "flight_ingest_polls_total",
+    "Polls or connections by what came of them: an HTTP status or a word",
+    ["source", "code"],
+)
+INGEST_POLL_DURATION = Histogram("flight_ingest_poll_duration_seconds", "Time until a poll is answered", ["source"])
+INGEST_FRAMES = Counter("flight_ingest_frames_total", "Mode S frames by what came of them", ["source", "outcome"])
 INGEST_THROTTLED = Counter("flight_ingest_throttled_total", "Polls that the source asked us to delay", ["source"])
-INGEST_EVENT_TIMESTAMP = Gauge("flight_ingest_event_timestamp_seconds", "Newest event time", ["source"])
-INGEST_LAST_SUCCESS = Gauge("flight_ingest_last_success_timestamp_seconds", "Last good answer of a source", ["source"])
+INGEST_EVENT_TIMESTAMP = Gauge("flight_ingest_event_timestamp_seconds", "Newest event time, Unix time", ["source"])
+INGEST_LAST_SUCCESS = Gauge(
+    "flight_ingest_last_success_timestamp_seconds", "Last good answer of a source, Unix time", ["source"]
+)
 INGEST_HELD = Gauge("flight_ingest_held_records", "Records on disk that Kafka has not taken yet", ["source"])
 INGEST_OVERFLOWED = Counter(
     "flight_ingest_overflowed_records_total", "Records lost: Kafka was away for longer than the disk holds", ["source"]
@@ -24,18 +35,38 @@ INGEST_OVERFLOWED = Counter(
 CONSUMER_RECORDS = Counter("flight_consumer_records_total", "Records by outcome", ["stage", "outcome"])
 CONSUMER_BATCH_DURATION = Histogram("flight_consumer_batch_duration_seconds", "Time a batch takes", ["stage"])
 CONSUMER_LAG = Gauge("flight_consumer_lag_records", "Records not yet consumed", ["stage", "partition"])
-CONSUMER_WATERMARK = Gauge("flight_consumer_watermark_timestamp_seconds", "Newest event time", ["stage", "partition"])
+CONSUMER_WATERMARK = Gauge(
+    "flight_consumer_watermark_timestamp_seconds", "Newest event time, Unix time", ["stage", "partition"]
+)
 CONSUMER_REBALANCES = Counter("flight_consumer_rebalances_total", "Changes of the assignment", ["stage"])
-CONSUMER_PAUSED = Gauge("flight_consumer_paused_partitions", "Partitions held back", ["stage"])
+CONSUMER_PAUSED = Gauge("flight_consumer_paused_partitions", "Partitions held back: their store is away", ["stage"])
+DEPENDENCY_UP = Gauge("flight_dependency_up", "Whether a server that this process needs answers it", ["dependency"])
+WATCHMAN_AGE = Gauge("flight_watchman_age_seconds", "How long ago Dagster's sensor looked at the heartbeats")
 DEAD_LETTERS = Counter("flight_dead_letters_total", "Records refused, by reason", ["reason"])
 LIVE_OBJECTS = Gauge("flight_live_objects", "Flights written within the window", ["shard"])
-HISTORY_ROWS = Counter("flight_history_rows_total", "Rows by outcome", ["outcome"])
+LIVE_COMMAND_DURATION = Histogram(
+    "flight_live_command_duration_seconds",
+    "Time until a live server has answered; live asks once a second, behind the SETs that are on their way",
+    ["command", "shard"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3),
+)
+HISTORY_ROWS = Counter(
+    "flight_history_rows_total",
+    "Positions by outcome: inserted, conflict (history has it), quarantined; late are those inserted after their hour",
+    ["outcome"],
+)
 HISTORY_WRITE_DURATION = Histogram("flight_history_write_duration_seconds", "Time of one write to Postgres")
 E2E_LATENCY = Histogram(
-    "flight_e2e_latency_seconds", "From received_at to visible", ["stage"], buckets=_LATENCY_BUCKETS
+    "flight_e2e_latency_seconds",
+    "From a report's received_at until it is in Kafka, visible live, visible in history (a sample)",
+    ["stage"],
+    buckets=_LATENCY_BUCKETS,
 )
-HTTP_REQUESTS = Counter("flight_http_requests_total", "Requests", ["route", "method", "code"])
+HTTP_REQUESTS = Counter("flight_http_requests_total", "Requests by answer", ["route", "method", "code"])
 HTTP_DURATION = Histogram("flight_http_request_duration_seconds", "Time of a request", ["route"])
+SNAPSHOT_AGE = Gauge("flight_snapshot_age_seconds", "Since the live store was last read for tiles and push")
+STREAM_CLIENTS = Gauge("flight_stream_clients", "Clients that are being pushed to", ["protocol"])
+STREAM_DROPPED = Counter("flight_stream_dropped_total", "Streams that we ended, by reason", ["reason"])
 
 
 def configure_logging(log_format: str = "auto") -> None:

@@ -50,6 +50,7 @@ TELL_S: Final = 1.0
 ASK_S: Final = 0.5  # for one partition's end; an answer takes a millisecond or two
 LATENCY_SAMPLES: Final = 20  # of a batch: an observation costs a microsecond, a row four
 STAGE: Final = str(Stage.HISTORY)
+_OUTCOMES: Final = ("inserted", "conflict", "quarantined", "late")  # of the metric of rows
 
 
 def run(settings: Settings) -> None:
@@ -118,6 +119,7 @@ class HistoryConsumer:
 
     def run(self) -> None:
         """Reads and writes until the process is asked to stop; then leaves the group at once."""
+        CONSUMER_PAUSED.labels(STAGE).set(0)
         self._consumer.subscribe(
             [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
@@ -219,8 +221,8 @@ class HistoryConsumer:
         beat.counts.update({**outcomes, "late": written.late, "batches": 1})
         for outcome, count in outcomes.items():
             CONSUMER_RECORDS.labels(STAGE, outcome).inc(count)
+        for outcome, count in zip(_OUTCOMES, (*outcomes.values(), written.late), strict=True):
             HISTORY_ROWS.labels(outcome).inc(count)
-        HISTORY_ROWS.labels("late").inc(written.late)
         for number, newest_ms in written.newest_ms.items():
             CONSUMER_WATERMARK.labels(STAGE, str(number)).set(newest_ms / 1000)
             beat.watermark_ms = max(newest_ms, beat.watermark_ms or newest_ms)

@@ -13,6 +13,7 @@ goes back into `flight.reports`, to the right one. While the topics do not agree
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, TypeVar
@@ -21,8 +22,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from flight_platform import kafka
-from flight_platform.codec import TrackingRow, decode_for_tracking, stamp_flight_id
-from flight_platform.errors import InvalidIdentifierError
+from flight_platform.codec import TrackingRow, decode, decode_for_tracking, stamp_flight_id
+from flight_platform.errors import InvalidIdentifierError, UndecodableError
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
 from flight_platform.model import address_of, format_flight_id
@@ -31,9 +32,11 @@ from flight_platform.settings import Settings
 from flight_platform.telemetry import (
     CONSUMER_BATCH_DURATION,
     CONSUMER_LAG,
+    CONSUMER_PAUSED,
     CONSUMER_REBALANCES,
     CONSUMER_RECORDS,
     CONSUMER_WATERMARK,
+    E2E_LATENCY,
 )
 from streaming.dead_letters import letter_of_report
 from streaming.process import running
@@ -48,6 +51,7 @@ _BATCH_S: Final = 0.05  # a transaction each 50 ms: half the latency that it add
 _FORGET_EVERY_MS: Final = 600_000
 _HEALTH_EVERY_S: Final = 1.0
 _STAND_BY_S: Final = 0.2
+_LATENCY_SAMPLES: Final = 8  # reports of each batch whose latency is observed
 MISPLACED: Final = "misplaced"  # the outcome of a report that goes to its aircraft's partition
 _NO_REPORT: Final = "not a flight.v1.Position with icao24, time, latitude and longitude"
 _LAST_MS: Final = (1 << 32) * 1000  # a flight id has 32 bits for the second
@@ -113,6 +117,7 @@ class Tracker:
 
     def run(self, stop: threading.Event) -> None:
         """Judges until told to stop. A transaction that Kafka refuses is judged again from what is committed."""
+        CONSUMER_PAUSED.labels(Stage.TRACK).set(0)  # never: its store is Kafka itself
         health_at = monotonic()
         while not stop.is_set():
             if self._must_stand_by():
@@ -189,6 +194,7 @@ class Tracker:
         for partition in self._partitions.values():
             self._keep_old(partition)
         self._count(outcomes)
+        _observe_latency(messages)
 
     def _meet(self, partition: Partition, icao24: str) -> Aircraft | None:
         """An aircraft that is new here; None where its reports belong into another partition."""
@@ -353,6 +359,14 @@ class Tracker:
             self._beat.watermark_ms = max(marks.values())
         for number, mark in marks.items():
             CONSUMER_WATERMARK.labels(Stage.TRACK, number).set(mark / 1000)
+
+
+def _observe_latency(messages: list[Message]) -> None:
+    """How long reports took from their feed into Kafka, by the broker's clock."""
+    for message in messages[:: len(messages) // _LATENCY_SAMPLES + 1]:
+        with suppress(UndecodableError):
+            taken_ms = message.timestamp()[1] - decode(message.value() or b"").received_at
+            E2E_LATENCY.labels("kafka").observe(max(taken_ms, 0) / 1000)
 
 
 def _possible(row: TrackingRow) -> bool:

@@ -13,6 +13,7 @@ import hiredis
 from flight_platform.errors import ShardError
 from flight_platform.live.shards import Shard
 from flight_platform.names import COLLECTION_WATERMARKS
+from flight_platform.telemetry import LIVE_COMMAND_DURATION
 
 # A server that is silent for longer counts as away. It is waited for once an outage: whoever looks for it after that
 # does so in the background. Shorter, and a busy machine or one long scan would look like an outage.
@@ -25,6 +26,7 @@ class Connection:
     """Connects and signs in, or raises ShardError; so does every method where the server fails, which closes it."""
 
     def __init__(self, shard: Shard) -> None:
+        self._label = shard.label
         self._replies = hiredis.Reader(notEnoughData=_NOT_YET)
         self._waiting: deque[int] = deque()  # commands of each batch whose replies have not come
         try:
@@ -49,9 +51,10 @@ class Connection:
 
     def ask(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """The replies to these commands, after those of all that was sent before."""
-        self.settle()
-        self._send(b"".join(map(hiredis.pack_command, commands)))
-        return [self._reply() for _ in commands]
+        with LIVE_COMMAND_DURATION.labels(str(commands[0][0]), self._label).time():
+            self.settle()
+            self._send(b"".join(map(hiredis.pack_command, commands)))
+            return [self._reply() for _ in commands]
 
     def settle(self) -> None:
         """Waits until the server has taken all that was sent."""

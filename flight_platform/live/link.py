@@ -15,6 +15,7 @@ import hiredis
 
 from flight_platform.errors import ShardError
 from flight_platform.live.shards import Shard
+from flight_platform.telemetry import LIVE_COMMAND_DURATION
 
 TIME_LIMIT_S: Final = 3.0  # of an answer; a scan of 100,000 flights takes a good second
 CONNECT_LIMIT_S: Final = 1.0
@@ -117,8 +118,9 @@ class Links:
 
     async def _within_limit(self, link: _Link, commands: Sequence[Command]) -> list[Any]:
         try:
-            async with asyncio.timeout(TIME_LIMIT_S):
-                return await link.ask(commands)
+            with LIVE_COMMAND_DURATION.labels(str(commands[0][0]), self.shard.label).time():
+                async with asyncio.timeout(TIME_LIMIT_S):
+                    return await link.ask(commands)
         except TimeoutError:
             link.close()  # its replies would come late and in vain
             raise

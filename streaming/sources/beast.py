@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from prometheus_client import Counter
 
 from flight_platform.codec import parse_time
 from flight_platform.errors import SettingsError
 from flight_platform.names import Reason
+from flight_platform.telemetry import INGEST_FRAMES
 from streaming.sources import beast_format, clock, cpr, kinds
 from streaming.sources.base import Batch, Refused, Source
 from streaming.sources.mode_s_format import Decoder, Heard
@@ -28,8 +28,6 @@ _CHUNK: Final = 65_536
 _SHOWN: Final = 256  # bytes of what is no frame that a dead letter keeps
 _CLOCKS: Final = ("12mhz", "gps")
 _EXAMPLE: Final = "flight feed beast --file capture.beast --start 2018-04-03T19:02:28.136Z"
-
-FRAMES: Final = Counter("flight_ingest_frames_total", "Mode S frames by what came of them", ["source", "outcome"])
 
 
 class Stream:
@@ -78,7 +76,7 @@ class Stream:
 
     def _count(self) -> None:
         for outcome, count in self.decoder.counts.items():
-            FRAMES.labels(self._name, outcome).inc(count - self._told.get(outcome, 0))
+            INGEST_FRAMES.labels(self._name, outcome).inc(count - self._told.get(outcome, 0))
         self._told = dict(self.decoder.counts)
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from flight_platform.telemetry import INGEST_LAST_SUCCESS, INGEST_POLLS, INGEST_THROTTLED
+from flight_platform.telemetry import INGEST_LAST_SUCCESS, INGEST_POLL_DURATION, INGEST_POLLS, INGEST_THROTTLED
 from streaming.sources.base import Batch
 
 log = structlog.get_logger()
@@ -86,11 +86,13 @@ def poll_until_stopped(
 ) -> Iterator[Batch]:
     """The batches of a source that is polled at an interval (asked for anew each time), until `stop` is set."""
     pauses, failures = Pauses(first_pause_s), 0
+    INGEST_THROTTLED.labels(name)  # 0 until it happens: what is absent raises no alert
     while not stop.is_set():
         started = time.monotonic()
         outcome = interruptible(poll, stop)
         if outcome is None:
             return
+        INGEST_POLL_DURATION.labels(name).observe(time.monotonic() - started)
         INGEST_POLLS.labels(name, outcome.code).inc()
         if outcome.throttled:
             INGEST_THROTTLED.labels(name).inc()
