@@ -11,8 +11,9 @@ BUF := npx --yes @bufbuild/buf@1.75.0
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is pinned in requirements.lock into .venv (nothing to do: 0.1 s)
+setup: ## Install what the lock files pin, and build the map (nothing to do: 0.1 s)
 	@PYTHON="$(PYTHON)" deploy/setup.sh
+	@deploy/build-map.sh
 
 demo: setup ## The whole platform on this machine, with recordings: see aircraft move
 	@$(BIN)/flight up --demo
@@ -30,6 +31,8 @@ logs: setup ## Follow the logs of all programs
 	@$(BIN)/flight logs --follow
 
 test: setup ## All tests, with real servers on free ports
+	@deploy/build-map.sh --strict
+	@npm --prefix web run --silent test
 	@$(BIN)/pytest -n 4 --dist loadfile
 
 check: setup ## Style, types, import rules, and that the messages of the last release can still be read
@@ -37,6 +40,7 @@ check: setup ## Style, types, import rules, and that the messages of the last re
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd web && npx tsc --noEmit
 	$(BUF) breaking . --path protos --against protos/released.binpb
 
 bench: setup ## Limits, the naive way and ours, side by side on this machine (QUICK=1: within three minutes)
