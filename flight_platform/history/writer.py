@@ -1,7 +1,7 @@
 """The one transaction that writes a batch: rows, quarantine, offsets and ledger, or nothing of it.
 
     messages ──► columns ──► first of each (flight_id, time), sorted ──► COPY ─┐
-        │                                                                     ├─ offsets move (fenced), ledger ─► commit
+        │                                    └─► on the block list: gone     ├─ offsets move (fenced), ledger ─► commit
         └─► cannot be read, or has no partition ──────────► ops.quarantine ───┘
 
 Reading Kafka is `streaming/history.py`'s. A batch that fails is unchanged and may be written again.
@@ -22,6 +22,7 @@ from flight_platform.history.copy import copy_buffer
 from flight_platform.history.offsets import Span, move_offsets
 from flight_platform.history.partitions import ensure_hour, list_hours
 from flight_platform.history.sql import query
+from flight_platform.history.withholding import Withholding
 from flight_platform.names import Reason
 
 log = structlog.get_logger()
@@ -52,6 +53,7 @@ class Written:
     repeats: int
     quarantined: int
     late: int
+    withheld: int = 0
     newest_ms: Mapping[int, int]  # newest event time by partition
     received_ms: Array  # when the feed took each row
 
@@ -64,6 +66,7 @@ class _Sorted:
     record: Array  # of each row: its index in the batch
     repeats: Array  # indexes in the batch
     refused: list[tuple[int, Reason, str]] = field(default_factory=list)
+    withheld: list[int] = field(default_factory=list)  # indexes in the batch
 
 
 class Writer:
@@ -74,6 +77,7 @@ class Writer:
         self._now_ms = now_ms
         self._leaves = {_hour_number(hour) for hour in list_hours(connection)}
         self._through_staging = False
+        self._withholding = Withholding(connection, now_ms)
 
     def write(self, batch: Batch) -> Written:
         """Writes all of the batch or, where it raises, nothing.
@@ -104,11 +108,19 @@ class Writer:
     def _transaction(self, batch: Batch, work: _Sorted, *, copy: Callable[[bytes], Array]) -> Written:
         with self._connection.transaction():
             move_offsets(self._connection, batch.topic, batch.spans)  # first: whoever is fenced finds out here
+            self._withhold(work)
             had = copy(copy_buffer(work.columns))  # indexes of rows that history has
             new = np.ones(len(work.columns), dtype=bool)
             new[had] = False
             self._quarantine(batch, work)
             return self._account(batch, work, new)
+
+    def _withhold(self, work: _Sorted) -> None:
+        """Takes out the rows of aircraft that the block list names: they count, and are kept nowhere."""
+        named = self._withholding.rows(work.columns)
+        if named is not None:
+            work.withheld += work.record[named].tolist()
+            work.columns, work.record = work.columns.take(~named), work.record[~named]
 
     def _copy(self, buffer: bytes) -> Array:
         with self._connection.cursor().copy(query("positions_copy")) as copy:
@@ -144,6 +156,7 @@ class Writer:
         late = (time // HOUR_MS + 1) * HOUR_MS + CLOSING_MS <= self._now_ms()
         repeats = batch.partitions[np.concatenate([work.repeats, work.record[~new]])]
         refused = batch.partitions[np.array([record for record, _, _ in work.refused], dtype="i8")]
+        withheld = batch.partitions[np.array(work.withheld, dtype="i8")]
         newest: dict[int, int] = {}
         oldest: dict[int, int] = {}
         for number in np.unique(partition).tolist():
@@ -161,6 +174,7 @@ class Writer:
                 "rows": _count(partition, numbers),
                 "repeats": _count(repeats, numbers),
                 "quarantined": _count(refused, numbers),
+                "withheld": _count(withheld, numbers),
                 "late": _count(partition[late], numbers),
                 "first_ms": [oldest.get(number) for number in numbers],
                 "last_ms": [newest.get(number) for number in numbers],
@@ -172,6 +186,7 @@ class Writer:
             repeats=len(repeats),
             quarantined=len(refused),
             late=int(late.sum()),
+            withheld=len(withheld),
             newest_ms=newest,
             received_ms=work.columns["received_at"][new],
         )

@@ -242,3 +242,76 @@ COMMENT ON COLUMN ops.audit.action IS 'What: block, unblock, forget or export';
 COMMENT ON COLUMN ops.audit.subject IS 'About whom or what: address, registration, callsign, or the file that was written';
 COMMENT ON COLUMN ops.audit.reason IS 'Why';
 COMMENT ON COLUMN ops.audit.detail IS 'What came of it: counts by store, the rule';
+
+-- Whom the platform must not show. Feeds read it and keep a copy; history's writer looks in the transaction that writes.
+CREATE TABLE ops.block_list (
+    rule_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    icao24 text,
+    registration text,
+    callsign text,
+    treatment text NOT NULL CHECK (treatment IN ('drop', 'anonymise')),
+    since date,
+    until date,
+    reason text NOT NULL,
+    added_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    added_by text NOT NULL,
+    CHECK (num_nonnulls(icao24, registration, callsign) = 1),
+    CHECK (until >= since)
+);
+
+COMMENT ON TABLE ops.block_list IS 'Aircraft that the platform must not show; each edit is in ops.audit';
+COMMENT ON COLUMN ops.block_list.rule_id IS 'Number of the rule';
+COMMENT ON COLUMN ops.block_list.icao24 IS 'The aircraft by its address; one of the three is set';
+COMMENT ON COLUMN ops.block_list.registration IS 'The aircraft by its registration: holds for the address that reference.aircraft gives it';
+COMMENT ON COLUMN ops.block_list.callsign IS 'Whatever flies under this callsign';
+COMMENT ON COLUMN ops.block_list.treatment IS 'What happens to its reports: drop, or anonymise (a pseudonym that changes each day, no callsign, no squawk)';
+COMMENT ON COLUMN ops.block_list.since IS 'First day (UTC) on which it counts; unset: from ever';
+COMMENT ON COLUMN ops.block_list.until IS 'Last day (UTC) on which it counts; unset: for good';
+COMMENT ON COLUMN ops.block_list.reason IS 'Why';
+COMMENT ON COLUMN ops.block_list.added_at IS 'When it was put on the list';
+COMMENT ON COLUMN ops.block_list.added_by IS 'Who put it there';
+
+-- Whoever holds the list in memory asks each time whether it is still the same: one row, and no look at the list.
+CREATE TABLE ops.block_list_revision (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    revision bigint NOT NULL
+);
+
+COMMENT ON TABLE ops.block_list_revision IS 'Which state of the block list is the newest: one row, none before the first change';
+COMMENT ON COLUMN ops.block_list_revision.is_only IS 'Holds the table to one row';
+COMMENT ON COLUMN ops.block_list_revision.revision IS 'Goes up with each change of the list, and of the aircraft by which registrations are found';
+
+CREATE FUNCTION ops.block_list_changed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO ops.block_list_revision AS r (revision) VALUES (1)
+    ON CONFLICT (is_only) DO UPDATE SET revision = r.revision + 1;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION ops.block_list_changed IS 'Trigger: another state of the block list';
+
+CREATE TRIGGER block_list_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ops.block_list
+FOR EACH STATEMENT EXECUTE FUNCTION ops.block_list_changed();
+
+CREATE TRIGGER block_list_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON reference.aircraft
+FOR EACH STATEMENT EXECUTE FUNCTION ops.block_list_changed();
+
+-- Records that history did not take because the block list names their aircraft.
+ALTER TABLE ops.ledger ADD COLUMN withheld integer NOT NULL DEFAULT 0;
+ALTER TABLE ops.ledger DROP CONSTRAINT ledger_check2;
+ALTER TABLE ops.ledger ADD CONSTRAINT ledger_adds_up CHECK (records = rows + repeats + quarantined + withheld);
+
+COMMENT ON COLUMN ops.ledger.withheld IS 'Records of aircraft that the block list names: counted, and kept nowhere';
+COMMENT ON COLUMN ops.ledger.records IS 'Records in the range: rows + repeats + quarantined + withheld';
+
+CREATE OR REPLACE VIEW analytics.ingest_ledger AS
+SELECT
+    topic, kafka_partition, from_offset, to_offset, written_at, records, rows, repeats, quarantined, late, first_time,
+    last_time, withheld
+FROM ops.ledger;
+
+COMMENT ON COLUMN analytics.ingest_ledger.withheld IS 'Records of aircraft that the block list names: counted, and kept nowhere';
+COMMENT ON COLUMN analytics.ingest_ledger.records IS 'Records in the range: rows + repeats + quarantined + withheld';

@@ -1,0 +1,1 @@
+SELECT revision FROM ops.block_list_revision;
