@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ class Recording:
     file: str
     sha256: str
     reports: int
+    recorded_on: date
     about: str
 
 
@@ -39,6 +41,7 @@ PAST: Final = Recording(
     file="switzerland.json.gz",
     sha256="ff5be108224b2a96892a697faf2a7492bf530e64d145d9675eb927c4ed97d4c3",
     reports=139_098,
+    recorded_on=date(2018, 8, 1),
     about="17 hours above Switzerland, 842 aircraft",
 )
 PRESENT: Final = Recording(
@@ -46,6 +49,7 @@ PRESENT: Final = Recording(
     file="quickstart.json.gz",
     sha256="0ef1a97f6b96c31a58e2d9cf58af01a90016eb97472f37718dcba3913c682403",
     reports=284_505,
+    recorded_on=date(2021, 10, 7),
     about="3 hours around Paris, 213 aircraft",
 )
 

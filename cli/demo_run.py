@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,21 +28,42 @@ def present_program(settings: Settings) -> Program:
     return feed_program(settings, PRESENT.name, arguments)
 
 
-def load_past(settings: Settings, supervisor: "Supervisor", paths: dict[str, Path], progress: Progress) -> None:
-    """Feeds the past recording so that it ends now; once in the life of a data folder. History writes it meanwhile."""
-    marker = settings.var / "downloads" / f"{PAST.name}.loaded"
-    if marker.exists():
-        return
-    with progress.step(f"the past: {PAST.about}"):
-        _feed_to_its_end(settings, supervisor, PAST, paths[PAST.name])
-    marker.write_text("loaded once; remove this file to load it again\n")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A recording as a stretch of the past: the name of its feed, and how its times are moved."""
+
+    name: str
+    recording: Recording
+    moved: tuple[str, ...]
+    about: str
 
 
-def _feed_to_its_end(settings: Settings, supervisor: "Supervisor", recording: Recording, path: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "feed", "replay", str(path), "--rebase", "end-now"]
-    command += ["--name", recording.name]
-    environment = os.environ | settings.environment() | {f"{PREFIX}INSTANCE": f"feed-{recording.name}"}
-    log = supervisor.log_of(f"feed-{recording.name}")
+def pasts(now: datetime) -> list[Past]:
+    """Yesterday from the ground up, so that there is a whole day to archive and there are airports to tell, then the
+    17 hours up to now."""
+    days = (now.date() - timedelta(days=1) - PRESENT.recorded_on).days
+    moved = ("--shift", str(days * 86_400), "--backfill")
+    return [
+        Past(name="paris-yesterday", recording=PRESENT, moved=moved, about=f"yesterday: {PRESENT.about}"),
+        Past(name=PAST.name, recording=PAST, moved=("--rebase", "end-now"), about=f"up to now: {PAST.about}"),
+    ]
+
+
+def load_pasts(settings: Settings, supervisor: "Supervisor", paths: dict[str, Path], progress: Progress) -> None:
+    """Feeds each stretch of the past, once in the life of a data folder. History writes it meanwhile."""
+    for past in pasts(datetime.now(UTC)):
+        marker = settings.var / "downloads" / f"{past.name}.loaded"
+        if marker.exists():
+            continue
+        with progress.step(past.about):
+            _feed_to_its_end(settings, supervisor, past, paths[past.recording.name])
+        marker.write_text("loaded once; remove this file to load it again\n")
+
+
+def _feed_to_its_end(settings: Settings, supervisor: "Supervisor", past: Past, path: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "feed", "replay", str(path), *past.moved, "--name", past.name]
+    environment = os.environ | settings.environment() | {f"{PREFIX}INSTANCE": f"feed-{past.name}"}
+    log = supervisor.log_of(f"feed-{past.name}")
     with log.open("ab") as output:
         try:
             done = subprocess.run(

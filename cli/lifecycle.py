@@ -70,7 +70,7 @@ def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Pr
     bring_up.start_group("consumers", programs, supervisor)
     bring_up.start_group("apis", programs, supervisor)
     if demo:
-        demo_run.load_past(settings, supervisor, paths, progress)
+        demo_run.load_pasts(settings, supervisor, paths, progress)
     bring_up.start_group("feeds", programs, supervisor)
     bring_up.wait_for_data_plane(settings, programs, supervisor, progress)
     bring_up.start_group("control", programs, supervisor)
