@@ -6,14 +6,18 @@ partitioner does it for the reports (their key is the address), and the tracker 
 
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final, cast
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from flight_platform import names
 from flight_platform.errors import ServerUnavailableError, SettingsError
+from flight_platform.model import NON_ICAO_BIT
 from flight_platform.settings import Settings
 
 log = structlog.get_logger()
@@ -202,6 +206,56 @@ def murmur2(key: bytes) -> int:
 def partition_of(icao24: str, partitions: int) -> int:
     """The partition that holds an aircraft's reports, positions and tracker state."""
     return murmur2(icao24.encode()) % partitions
+
+
+def partitions_of(flight_ids: npt.NDArray[Any], partitions: int) -> npt.NDArray[Any]:
+    """The same for many flights at once, by their ids."""
+    addresses = flight_ids >> 32
+    hashes = _murmur2_of(addresses, b"")
+    non_icao = (addresses & NON_ICAO_BIT) != 0
+    if non_icao.any():
+        hashes[non_icao] = _murmur2_of(addresses[non_icao], b"~")
+    homes: npt.NDArray[Any] = hashes % partitions
+    return homes
+
+
+def _murmur2_of(addresses: npt.NDArray[Any], prefix: bytes) -> npt.NDArray[Any]:
+    """`murmur2` of the texts of addresses: a block of four bytes and a tail, both looked up."""
+    tail_bits = 8 if not prefix else 12
+    h = _blocks(prefix)[addresses >> tail_bits & 0xFFFF >> 4 * len(prefix)]
+    h = (h ^ _tails(tail_bits)[addresses & (1 << tail_bits) - 1]) * _M
+    h = (h ^ h >> np.uint32(13)) * _M
+    hashes: npt.NDArray[Any] = ((h ^ h >> np.uint32(15)) & np.uint32(0x7FFFFFFF)).astype("i8")
+    return hashes
+
+
+_M: Final = np.uint32(0x5BD1E995)
+_HEX: Final = np.frombuffer(b"0123456789abcdef", dtype="u1").astype("u4")
+
+
+@cache
+def _blocks(prefix: bytes) -> npt.NDArray[Any]:
+    """The hash after the first four bytes, by the digits among them."""
+    k = _little_endian(prefix, 4 - len(prefix)) * _M
+    start = (0x9747B28C ^ len(prefix) + 6) * int(_M) & 0xFFFFFFFF
+    mixed: npt.NDArray[Any] = (k ^ k >> np.uint32(24)) * _M ^ np.uint32(start)
+    return mixed
+
+
+@cache
+def _tails(bits: int) -> npt.NDArray[Any]:
+    """The digits behind them as the number that is mixed in."""
+    return _little_endian(b"", bits // 4)
+
+
+def _little_endian(prefix: bytes, digits: int) -> npt.NDArray[Any]:
+    """The prefix and a number's hexadecimal digits, as the number that these bytes are; for each number."""
+    numbers = np.arange(16**digits, dtype="u4")
+    result = np.full(len(numbers), int.from_bytes(prefix, "little"), dtype="u4")
+    for place in range(digits):
+        digit = numbers >> np.uint32(4 * (digits - 1 - place)) & np.uint32(0xF)
+        result |= _HEX[digit] << np.uint32(8 * (len(prefix) + place))
+    return result
 
 
 def now_ms() -> int:

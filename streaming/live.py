@@ -15,11 +15,14 @@ before it has folded the window, and no owner writes a flight's older report aft
 that was stopped (SIGSTOP, a frozen machine) with a batch in its hands and wakes up after its partitions moved: that one
 batch may put a flight back by seconds until its next report. To make it impossible the server would have to compare
 times on each SET; Tile38 can do that only by a Lua script for each, at several times the cost of a SET.
+
+When the topic grows, a flight moves to another partition, and so to another consumer. What is known of it from its old
+one is written only where a server has nothing of the flight (`guarded`), and never over its newer reports.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -32,8 +35,9 @@ from flight_platform import kafka
 from flight_platform.codec import Array, Columns, decode_columns
 from flight_platform.errors import ServerUnavailableError
 from flight_platform.heartbeats import Heartbeat
+from flight_platform.layout import LayoutWatch
 from flight_platform.live.newest import Newest
-from flight_platform.live.writer import LiveWriter
+from flight_platform.live.writer import LiveWriter, Mask
 from flight_platform.names import TOPIC_POSITIONS, Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import (
@@ -74,7 +78,8 @@ def run(settings: Settings) -> None:
         # The end is told of a log whose last record is a transaction's marker, too.
         extra = {"enable.partition.eof": True, **kafka.PREFETCH}
         consumer = kafka.consumer(settings, group=settings.group(Stage.LIVE), **extra)
-        LiveConsumer(settings, process.beat, process.stop, consumer, LiveWriter(settings)).run()
+        with LayoutWatch(settings) as watch:
+            LiveConsumer(settings, process.beat, process.stop, consumer, LiveWriter(settings), watch).run()
 
 
 class LiveConsumer:
@@ -87,14 +92,15 @@ class LiveConsumer:
         stop: threading.Event,
         consumer: Consumer,
         writer: LiveWriter,
+        watch: LayoutWatch,
         clock: Callable[[], int] = kafka.now_ms,
     ) -> None:
         self._topic = settings.topic(TOPIC_POSITIONS)
         self._window_ms = round(settings.live_window_s * 1000)
         self._beat, self._stop, self._consumer, self._writer, self._clock = beat, stop, consumer, writer, clock
+        self._watch = watch
         self._newest = Newest()
         self._partitions: dict[int, _Partition] = {}
-        self._partition_count: int | None = None
 
     def run(self) -> None:
         CONSUMER_PAUSED.labels(Stage.LIVE).set(0)  # never: what no server takes is folded in memory
@@ -137,7 +143,7 @@ class LiveConsumer:
             if len(followed) < len(self._partitions):
                 news = news[np.isin(partitions[news], followed)]
             rows = columns.take(news)
-            self._count("written", self._writer.write(rows, now_ms))
+            self._count("written", self._writer.write(rows, now_ms, self._guarded(rows)))
             self._observe_latency(rows)
         if finished:
             self._start_following(finished)
@@ -168,7 +174,7 @@ class LiveConsumer:
             self._partitions[number].ready = True
         rows = self._newest.rows(numbers)
         log.info("partitions_folded", partitions=sorted(numbers), flights=len(rows))
-        self._count("written", self._writer.write(rows, self._clock()))
+        self._count("written", self._writer.write(rows, self._clock(), self._guarded(rows)))
 
     def _observe_latency(self, rows: Columns) -> None:
         received = rows["received_at"]
@@ -180,7 +186,17 @@ class LiveConsumer:
         ready = [number for number, partition in self._partitions.items() if partition.ready]
         now_ms = self._clock()
         self._newest.drop_older(now_ms - self._window_ms)
-        self._count("filled", self._writer.fill(self._newest.rows(ready), now_ms))
+        rows = self._newest.rows(ready)
+        self._count("filled", self._writer.fill(rows, now_ms, self._guarded(rows)))
+
+    def _guarded(self, rows: Columns) -> Mask | None:
+        """The rows whose flights another consumer looks after, since the topic has grown; None where there is none."""
+        layout = self._watch.layout
+        if layout is None or not layout.positions:
+            return None
+        homes = kafka.partitions_of(rows["flight_id"], layout.positions)
+        elsewhere = ~np.isin(homes, [number for number, partition in self._partitions.items() if partition.ready])
+        return elsewhere if elsewhere.any() else None
 
     def beat(self) -> None:
         """Once a second: look after the servers, tell readers and operators how far we are, forget what is too old."""
@@ -188,14 +204,23 @@ class LiveConsumer:
         self._writer.find_emptied(ready)
         if self._writer.unfilled():
             self._fill()
-        if self._partition_count is not None and self._writer.write_watermarks(ready, self._partition_count):
+        layout = self._watch.layout
+        if layout is not None and self._writer.write_watermarks(ready, layout.positions):
             newest = max([self._beat.watermark_ms or 0, *ready.values()])
             self._beat.watermark_ms = newest or None
         self._newest.drop_older(self._clock() - self._window_ms)
         self._writer.count_objects(self._newest.rows(ready))
         self._beat.lag_records = sum([self._lag(number) for number in self._partitions])
+        self._tell_kafka(ready)
         away = self._writer.away()
         self._beat.note = f"live servers away: {', '.join(away)}" if away else ""
+
+    def _tell_kafka(self, numbers: Collection[int]) -> None:
+        """Says how far we are, for whoever measures lag from outside; we never go back to it."""
+        places = [TopicPartition(self._topic, number, self._partitions[number].next) for number in numbers]
+        if places:
+            with suppress(KafkaException):
+                self._consumer.commit(offsets=places, asynchronous=True)
 
     def _lag(self, number: int) -> int:
         partition = self._partitions[number]
@@ -239,8 +264,7 @@ class LiveConsumer:
         log.info("partitions_assigned", offsets={p.partition: p.offset for p in starts})
 
     def _rewind(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        topics = consumer.list_topics(self._topic, timeout=5).topics
-        self._partition_count = len(topics[self._topic].partitions) or None
+        self._watch.look()  # now, and not a second ago
         since_ms = self._clock() - self._window_ms - CLOCK_MARGIN_MS
         ends = kafka.end_offsets(consumer, partitions)
         wanted = [TopicPartition(self._topic, p.partition, since_ms) for p in partitions]

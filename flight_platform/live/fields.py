@@ -59,13 +59,13 @@ def known_mask(columns: Columns, row: int) -> int:
     return mask
 
 
-def command(columns: Columns, row: int, left_ms: int) -> list[bytes]:
+def command(columns: Columns, row: int, left_ms: int, *, only_absent: bool = False) -> list[bytes]:
     """The words of the SET of one row that is to live for `left_ms` from now."""
     mask = known_mask(columns, row)
     words = [b"SET", COLLECTION_FLIGHTS.encode(), format_flight_id(int(columns["flight_id"][row])).encode()]
     for name in FIELDS:
         words += (b"FIELD", name.encode(), str(mask).encode() if name == "known" else _value(columns, row, name, mask))
-    words += (b"EX", b"%d.%03d" % divmod(max(left_ms, 1), 1000), b"POINT")
+    words += (b"EX", b"%d.%03d" % divmod(max(left_ms, 1), 1000), *([b"NX"] if only_absent else []), b"POINT")
     words += (_degrees(int(columns["latitude_e7"][row])), _degrees(int(columns["longitude_e7"][row])))
     return words
 

@@ -31,19 +31,23 @@ _NUMBER_STARTS: Final = np.array([byte in b"nNiI+-" for byte in range(256)])
 _ODD_TEXTS: Final = np.array([word.encode() for word in NUMBER_WORDS])
 
 
-def pack_sets(columns: Columns, now_ms: int, window_ms: int) -> bytes:
-    """The SETs of all rows, each to live for what is left of the window by its own time, as one run of bytes."""
+def pack_sets(columns: Columns, now_ms: int, window_ms: int, *, only_absent: bool = False) -> bytes:
+    """The SETs of all rows, each to live for what is left of the window by its own time, as one run of bytes.
+
+    With `only_absent` a SET does nothing where the flight is there already.
+    """
     left_ms = np.clip(columns["time"] + (window_ms - now_ms), 1, window_ms)
     odd = _odd(columns)
     non_icao = (columns["flight_id"] >> 32 & NON_ICAO_BIT) != 0
     runs = []
     for prefix, rows in ((b"", ~odd & ~non_icao), (b"~", ~odd & non_icao)):
         if rows.all():
-            return _pack(columns, left_ms, prefix)
+            return _pack(columns, left_ms, _record(prefix, only_absent=only_absent))
         if rows.any():
-            runs.append(_pack(columns.take(rows), left_ms[rows], prefix))
+            runs.append(_pack(columns.take(rows), left_ms[rows], _record(prefix, only_absent=only_absent)))
     runs += [
-        hiredis.pack_command(tuple(command(columns, row, int(left_ms[row])))) for row in np.flatnonzero(odd).tolist()
+        hiredis.pack_command(tuple(command(columns, row, int(left_ms[row]), only_absent=only_absent)))
+        for row in np.flatnonzero(odd).tolist()
     ]
     return b"".join(runs)
 
@@ -70,8 +74,7 @@ def _odd(columns: Columns) -> npt.NDArray[np.bool_]:
     return odd
 
 
-def _pack(columns: Columns, left_ms: Array, prefix: bytes) -> bytes:
-    record = _record(prefix)
+def _pack(columns: Columns, left_ms: Array, record: Array) -> bytes:
     # As bytes: numpy would copy a record field by field, at twenty times the cost.
     table = np.empty((len(columns), record.dtype.itemsize), dtype="u1")
     table[:] = np.frombuffer(record.tobytes(), dtype="u1")
@@ -114,7 +117,7 @@ def _pack(columns: Columns, left_ms: Array, prefix: bytes) -> bytes:
 
 
 @cache
-def _record(prefix: bytes) -> Array:
+def _record(prefix: bytes, *, only_absent: bool) -> Array:
     """One SET with its constant bytes; what varies are its named fields."""
     parts: list[tuple[str, bytes]] = []  # name of a variable part or "", bytes
 
@@ -123,7 +126,7 @@ def _record(prefix: bytes) -> Array:
         parts.append(("", b"$%d\r\n" % sum(len(piece) for _, piece in filled)))
         parts.extend([*filled, ("", b"\r\n")])
 
-    parts.append(("", b"*%d\r\n" % (3 + 3 * len(FIELDS) + 5)))
+    parts.append(("", b"*%d\r\n" % (3 + 3 * len(FIELDS) + 5 + only_absent)))
     word(("", b"SET"))
     word(("", COLLECTION_FLIGHTS.encode()))
     word(("", prefix), ("id0", 3), ("id1", 3), ("", b"-"), ("id2", 4), ("id3", 4))
@@ -136,6 +139,8 @@ def _record(prefix: bytes) -> Array:
             word((name, _width(name)))
     word(("", b"EX"))
     word(("ex_s", 4), ("", b"."), ("ex_ms", 3))
+    if only_absent:
+        word(("", b"NX"))
     word(("", b"POINT"))
     for name in ("latitude_e7", "longitude_e7"):
         word((f"{name}_sign", 1), (f"{name}_whole", 3), ("", b"."), (f"{name}_0", 3), (f"{name}_1", 4))

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from flight_platform.codec import Array, Columns
@@ -26,6 +27,8 @@ from flight_platform.settings import Settings
 from flight_platform.telemetry import LIVE_OBJECTS
 
 log = structlog.get_logger()
+
+Mask = npt.NDArray[np.bool_]
 
 WATERMARK_LIFE_S: Final = 15
 PARTITIONS_ID: Final = "partitions"  # the object that tells how many partitions there are
@@ -105,14 +108,17 @@ class LiveWriter:
         self._servers = [_Server(shard) for shard in shards]
         self._window_ms = round(settings.live_window_s * 1000)
 
-    def write(self, rows: Columns, now_ms: int) -> int:
-        """Writes rows (one a flight) to the filled servers that hold them; how many went to at least one."""
+    def write(self, rows: Columns, now_ms: int, guarded: Mask | None = None) -> int:
+        """Writes rows (one a flight) to the filled servers that hold them; how many went to at least one.
+
+        Of `guarded` rows a server takes none whose flight it has: what it has may be newer, from another consumer.
+        """
         if not len(rows):
             return 0
         holders = self._placement.holders(rows["flight_id"])
         reached = holders[0] & False
         for server, held in zip(self._servers, holders, strict=True):
-            if server.filled and held.any() and self._send(server, rows if held.all() else rows.take(held), now_ms):
+            if server.filled and held.any() and self._send(server, rows, held, now_ms, guarded):
                 reached |= held
         return int(reached.sum())
 
@@ -120,12 +126,12 @@ class LiveWriter:
         """True where a server is back that has to be filled."""
         return any(server.connection is not None and not server.filled for server in self._servers)
 
-    def fill(self, rows: Columns, now_ms: int) -> int:
+    def fill(self, rows: Columns, now_ms: int, guarded: Mask | None = None) -> int:
         """Writes all rows to the servers that are back, which then count as filled; how many SETs that took."""
         holders = self._placement.holders(rows["flight_id"])
         count = 0
         for server, held in zip(self._servers, holders, strict=True):
-            if server.connection is None or server.filled or not self._send(server, rows.take(held), now_ms):
+            if server.connection is None or server.filled or not self._send(server, rows, held, now_ms, guarded):
                 continue
             try:
                 server.connection.settle()
@@ -192,11 +198,16 @@ class LiveWriter:
         for server in self._servers:
             server.close()
 
-    def _send(self, server: _Server, rows: Columns, now_ms: int) -> bool:
+    def _send(self, server: _Server, rows: Columns, held: Mask, now_ms: int, guarded: Mask | None) -> bool:
+        """Sends the rows that a server holds; whether it took them."""
+        parts = [(held, False)] if guarded is None else [(held & ~guarded, False), (held & guarded, True)]
         try:
-            for start in range(0, len(rows), _BATCH_ROWS):
-                part = rows if len(rows) <= _BATCH_ROWS else rows.take(_run_of(rows, start))
-                server.connection.send(pack_sets(part, now_ms, self._window_ms), len(part))  # type: ignore[union-attr]
+            for mask, only_absent in parts:
+                chosen = rows if mask.all() else rows.take(mask)
+                for start in range(0, len(chosen), _BATCH_ROWS):
+                    part = chosen if len(chosen) <= _BATCH_ROWS else chosen.take(_run_of(chosen, start))
+                    packed = pack_sets(part, now_ms, self._window_ms, only_absent=only_absent)
+                    server.connection.send(packed, len(part))  # type: ignore[union-attr]
         except ShardError as error:
             server.lost(error)
             return False

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flight_platform import kafka
@@ -145,6 +146,20 @@ def test_a_server_away(copies: int, live_kind: Kind, tmp_path: Path) -> None:
             fill(writer, newer, settings)
             answer = all_of(settings)
             assert (answer.positions, answer.partial) == (newer, False)
+
+
+def test_what_is_guarded_never_replaces_what_is_there(live_server: EmbeddedLive) -> None:
+    settings = Settings.read(tile38_urls=live_server.url)
+    now_ms = kafka.now_ms()
+    there, older, missing = sample(1, now_ms), sample(1, now_ms - 2_000), sample(2, now_ms - 1_000)
+    with live_writer(settings, [there]) as writer:
+        writer.write(columns_of([older, missing]), now_ms, guarded=np.array([True, True]))
+        writer.settle()
+        assert all_of(settings).positions == [there, missing]
+        newer = [sample(1, now_ms + 10), sample(2, now_ms + 10)]
+        writer.write(columns_of(newer), now_ms, guarded=np.array([False, True]))
+        writer.settle()
+        assert all_of(settings).positions == [newer[0], missing]
 
 
 def test_an_emptied_server_is_noticed(live_server: EmbeddedLive) -> None:

@@ -10,6 +10,8 @@ from confluent_kafka import KafkaError, TopicPartition
 from flight_platform.codec import Columns, encode
 from flight_platform.errors import ServerUnavailableError
 from flight_platform.heartbeats import Heartbeat
+from flight_platform.kafka import partition_of
+from flight_platform.layout import Layout
 from flight_platform.model import Position
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
@@ -37,10 +39,18 @@ class FakeMessage:
         return self._error
 
 
-class FakeMetadata:
-    def __init__(self, topic: str, partitions: int) -> None:
-        self.topics = {topic: self}
-        self.partitions = dict.fromkeys(range(partitions))
+class FakeWatch:
+    """What Kafka says of its topics."""
+
+    def __init__(self) -> None:
+        self.partitions = 2
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(reports=self.partitions, positions=self.partitions, tracker=self.partitions)
+
+    def look(self) -> Layout:
+        return self.layout
 
 
 class FakeConsumer:
@@ -50,9 +60,7 @@ class FakeConsumer:
         self.ends = {0: 10, 1: 10}
         self.asked_since: list[int] = []
         self.assigned: list[TopicPartition] = []
-
-    def list_topics(self, topic: str, **_: Any) -> FakeMetadata:
-        return FakeMetadata(topic, 2)
+        self.committed: dict[int, int] = {}
 
     def get_watermark_offsets(self, partition: TopicPartition, **_: Any) -> tuple[int, int]:
         return 0, self.ends[partition.partition]
@@ -63,6 +71,10 @@ class FakeConsumer:
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         self.assigned += partitions
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        assert asynchronous
+        self.committed |= {place.partition: place.offset for place in offsets}
 
 
 class FakeWriter:
@@ -75,18 +87,23 @@ class FakeWriter:
         self.partitions = 0
         self.settled = 0
 
-    def write(self, rows: Columns, _now_ms: int) -> int:
+    def write(self, rows: Columns, _now_ms: int, guarded: Any = None) -> int:
         if not (self.up and self.filled):
             return 0
-        self.held |= dict(zip(rows["flight_id"].tolist(), rows["time"].tolist(), strict=True))
+        news: dict[int, int] = dict(zip(rows["flight_id"].tolist(), rows["time"].tolist(), strict=True))
+        if guarded is None:
+            self.held |= news
+        else:
+            for (flight_id, time), is_guarded in zip(news.items(), guarded.tolist(), strict=True):
+                self.held[flight_id] = self.held.get(flight_id, time) if is_guarded else time
         return len(rows)
 
     def unfilled(self) -> bool:
         return self.up and not self.filled
 
-    def fill(self, rows: Columns, now_ms: int) -> int:
+    def fill(self, rows: Columns, now_ms: int, guarded: Any = None) -> int:
         self.filled = True
-        return self.write(rows, now_ms)
+        return self.write(rows, now_ms, guarded)
 
     def find_emptied(self, _partitions: Collection[int]) -> None:
         if self.watermarks and not self.held:
@@ -112,11 +129,12 @@ class Live:
     def __init__(self) -> None:
         settings = Settings.read(live_window_s=WINDOW_MS / 1000)
         self.beat = Heartbeat(settings, Stage.LIVE)
-        self.kafka, self.writer, self.now_ms = FakeConsumer(), FakeWriter(), NOW_MS
+        self.kafka, self.writer, self.watch, self.now_ms = FakeConsumer(), FakeWriter(), FakeWatch(), NOW_MS
         consumer: Any = self.kafka
         writer: Any = self.writer
+        watch: Any = self.watch
         stop = threading.Event()
-        self.consumer = LiveConsumer(settings, self.beat, stop, consumer, writer, clock=lambda: self.now_ms)
+        self.consumer = LiveConsumer(settings, self.beat, stop, consumer, writer, watch, clock=lambda: self.now_ms)
         self.offset = 9
 
     def assign(self, *partitions: int) -> None:
@@ -257,3 +275,31 @@ def test_an_error_that_passes_is_no_reason_to_stop_and_a_fatal_one_is(live: Live
     fatal: Any = FakeMessage(0, 10, None, KafkaError(KafkaError._FATAL, "fenced", fatal=True))
     with pytest.raises(ServerUnavailableError, match="fenced"):
         live.consumer.take([fatal])
+
+
+def test_a_flight_that_moved_away_is_written_only_where_it_is_missing(live: Live) -> None:
+    """The topic grows from two partitions to eight; flight 1 moves from partition 0 to one of another consumer."""
+    live.assign(0, 1)
+    flight_ids = [sample(number, NOW_MS).flight_id or 0 for number in (1, 2)]
+    live.take(sample(1, NOW_MS - 900), partition=0)
+    live.watch.partitions = 8
+    homes = [partition_of(sample(number, NOW_MS).icao24, 8) for number in (1, 2)]
+    assert not {0, 1} & set(homes), "both flights are at home elsewhere now"
+
+    live.writer.held[flight_ids[0]] = NOW_MS - 100  # by its new consumer
+    live.take(sample(1, NOW_MS - 800), sample(2, NOW_MS - 700), partition=0)  # what was still unread
+    assert live.held == {1: 100, 2: 700}, "nothing older over it, and what nobody has is shown"
+
+    live.writer.held.clear()
+    live.writer.filled = False
+    live.writer.held[flight_ids[0]] = NOW_MS - 50
+    live.consumer.beat()
+    assert live.held == {1: 50, 2: 700}, "nor does a server that is filled again get it"
+
+
+def test_kafka_is_told_how_far_it_is(live: Live) -> None:
+    live.kafka.ends[1] = 30
+    live.assign(0, 1)
+    live.take(sample(1, NOW_MS), sample(2, NOW_MS))
+    live.consumer.beat()
+    assert live.kafka.committed == {0: 12}, "and nothing of a partition that is being folded"

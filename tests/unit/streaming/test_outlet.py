@@ -74,11 +74,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def opened(broker: Broker, folder: Path | None, bound: int = 10_000_000) -> Iterator[tuple[Outlet, Heartbeat]]:
+def opened(
+    broker: Broker, folder: Path | None, bound: int = 10_000_000, open_to: Callable[[], int | None] = lambda: 4
+) -> Iterator[tuple[Outlet, Heartbeat]]:
     """An outlet with a spool in the folder, or without one."""
     beat = Heartbeat(Settings.read(), Stage.FEED, source="test")
     spool = None if folder is None else Spool(folder, bound)
-    outlet = Outlet(cast(Any, broker.producer), spool, beat, threading.Event())
+    outlet = Outlet(cast(Any, broker.producer), spool, beat, threading.Event(), open_to=open_to)
     try:
         yield outlet, beat
     finally:
@@ -209,3 +211,65 @@ def test_a_stop_ends_the_wait(broker: Broker) -> None:
         outlet._stop.set()
         with pytest.raises(StoppedError):
             outlet.put(reports(0, 100), 1)
+
+
+class Layout:
+    """How many partitions there are; 0 while topics grow, None where nobody knows."""
+
+    def __init__(self) -> None:
+        self.partitions: int | None = 4
+
+    def __call__(self) -> int | None:
+        return self.partitions
+
+
+@pytest.mark.parametrize("closed", [0, None])
+def test_while_topics_grow_a_feed_holds_and_then_sends_by_a_new_producer(
+    broker: Broker, tmp_path: Path, closed: int | None
+) -> None:
+    layout = Layout()
+    with opened(broker, tmp_path, open_to=layout) as (outlet, beat):
+        wait_until(lambda: not outlet._held)
+        outlet.put(reports(0, 500), 1)
+        wait_until(lambda: beat.watermark_ms == 1)
+        layout.partitions = closed
+        outlet.put(reports(500, 5_000), 2)
+        wait_until(lambda: beat.lag_records == 4_500, what="all that came is held")
+        if closed == 0:
+            wait_until(lambda: beat.note == module.HOLDING)
+        assert numbers(broker) == list(range(500))
+        layout.partitions = 6
+        wait_until(lambda: beat.watermark_ms == 2 and beat.lag_records == 0)
+        outlet.put(reports(5_000, 5_100), 3)
+        wait_until(lambda: beat.watermark_ms == 3)
+    assert numbers(broker) == list(range(5_100))
+    assert broker.producers == 2, "the old one knows the old partitions"
+
+
+def test_a_growth_that_was_given_up_needs_no_new_producer(broker: Broker, tmp_path: Path) -> None:
+    layout = Layout()
+    with opened(broker, tmp_path, open_to=layout) as (outlet, beat):
+        outlet.put(reports(0, 10), 1)
+        wait_until(lambda: beat.watermark_ms == 1)
+        layout.partitions = 0
+        outlet.put(reports(10, 20), 2)
+        layout.partitions = 4
+        wait_until(lambda: beat.watermark_ms == 2)
+    assert (numbers(broker), broker.producers) == (list(range(20)), 1)
+
+
+def test_a_source_that_can_repeat_waits_while_topics_grow(broker: Broker) -> None:
+    layout = Layout()
+    with opened(broker, None, open_to=layout) as (outlet, beat):
+        outlet.put(reports(0, 10), 1)
+        wait_until(lambda: beat.watermark_ms == 1)
+        layout.partitions = 0
+        putting = threading.Thread(target=outlet.put, args=(reports(10, 3_000), 2))
+        putting.start()
+        wait_until(lambda: beat.note == module.HOLDING)
+        assert putting.is_alive()
+        assert numbers(broker) == list(range(10))
+        layout.partitions = 6
+        putting.join(10)
+        wait_until(lambda: beat.watermark_ms == 2)
+    assert (numbers(broker), broker.producers) == (list(range(3_000)), 2)

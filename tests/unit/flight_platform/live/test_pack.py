@@ -22,8 +22,9 @@ def commands_in(packed: bytes) -> list[list[bytes]]:
 
 def stripped(words: list[bytes]) -> list[bytes | float]:
     """The words without what a server strips: blanks around fields, and how a number is written."""
-    end = words.index(b"EX")
-    return [word.strip() for word in words[:end]] + [float(words[end + 1]), *map(float, words[end + 3 :])]
+    end, point = words.index(b"EX"), words.index(b"POINT")
+    texts = [word.strip() for word in words[:end] + words[end + 2 : point]]
+    return [*texts, float(words[end + 1]), *map(float, words[point + 1 :])]
 
 
 @settings(deadline=None)  # the first call builds tables
@@ -32,12 +33,13 @@ def test_a_packed_batch_says_the_same_as_the_plain_commands(positions: list[Posi
     columns = columns_of(positions)
     now_ms = min(position.time for position in positions)
     left_ms = np.clip(columns["time"] + WINDOW_MS - now_ms, 1, WINDOW_MS).tolist()
-    plain = {}
-    for row in range(len(columns)):
-        words = command(columns, row, left_ms[row])
-        plain[words[2]] = stripped(words)
-    packed = {words[2]: stripped(words) for words in commands_in(pack_sets(columns, now_ms, WINDOW_MS))}
-    assert packed == plain
+    for only_absent in (False, True):
+        plain = {}
+        for row in range(len(columns)):
+            words = command(columns, row, left_ms[row], only_absent=only_absent)
+            plain[words[2]] = stripped(words)
+        packed = pack_sets(columns, now_ms, WINDOW_MS, only_absent=only_absent)
+        assert {words[2]: stripped(words) for words in commands_in(packed)} == plain
 
 
 def test_every_set_names_every_field() -> None:
