@@ -126,14 +126,21 @@ def start_group(group: str, programs: Sequence[Program], supervisor: "Supervisor
 def wait_for_data_plane(
     settings: Settings, programs: Sequence[Program], supervisor: "Supervisor", progress: Progress
 ) -> None:
-    """Waits until every consumer beats and both APIs are ready."""
+    """Waits until every consumer beats and both APIs answer.
+
+    The active API is ready only with data to show, and the feeds come after it.
+    """
     for program in programs:
         if program.group == "consumers":
             with progress.step(program.name):
                 wait_for(program.name, lambda name=program.name: beats(settings, name), supervisor, program.name)  # type: ignore[misc]
-    for name, port in (("api-active", settings.active_port), ("api-history", settings.history_port)):
+    for name, port, path in (
+        ("api-active", settings.active_port, "healthz"),
+        ("api-history", settings.history_port, "readyz"),
+    ):
+        url = f"http://127.0.0.1:{port}/{path}"
         with progress.step(f"{name} on port {port}"):
-            wait_for(name, lambda port=port: answers_ok(f"http://127.0.0.1:{port}/readyz"), supervisor, name)  # type: ignore[misc]
+            wait_for(name, lambda url=url: answers_ok(url), supervisor, name)  # type: ignore[misc]
 
 
 def wait_for_dagster(settings: Settings, supervisor: "Supervisor", progress: Progress) -> None:

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     )
     partitions_ahead_days: int = Field(7, ge=1, le=60, examples=[7])
 
+    # Reference
+    aircraft_file: Path | None = Field(
+        None, examples=["aircrafts.json.gz"], description="aircraft by address: of Mictronics or OpenSky"
+    )
+    runways_file: Path | None = Field(None, examples=["runways.csv"], description="runways: of OurAirports")
+
     # Ingest
     lateness_limit_s: float = Field(86_400, gt=0, examples=[86400], description="older reports are refused")
     future_tolerance_s: float = Field(30, ge=0, examples=[30], description="reports further ahead are refused")
@@ -87,6 +93,14 @@ class Settings(BaseSettings):
         (), examples=["mailto://user:secret@mail.example"], description="apprise addresses"
     )
     alertmanager_url: str | None = Field(None, pattern=r"https?://.+", examples=["http://127.0.0.1:9093"])
+    runbooks_url: str = Field(
+        "docs/runbooks",
+        min_length=1,
+        examples=["https://wiki.example/flight/runbooks"],
+        description="where the pages of docs/runbooks are served: alerts link to them",
+    )
+    prometheus_port: int = Field(9090, ge=1, le=65535, examples=[9090])
+    alertmanager_port: int = Field(9093, ge=1, le=65535, examples=[9093])
 
     # Serving
     listen_host: str = Field(
@@ -96,6 +110,9 @@ class Settings(BaseSettings):
         description="what the APIs listen on; the edge faces the network",
     )
     active_port: int = Field(8081, ge=0, le=65535, examples=[8081])
+    grpc_port: int | None = Field(
+        8083, ge=1, le=65535, examples=[8083], description="flight.v1.LiveService of the active API"
+    )
     history_port: int = Field(8082, ge=0, le=65535, examples=[8082])
     dagster_port: int = Field(3000, ge=1, le=65535, examples=[3000])
 

@@ -1,86 +1,56 @@
 """The active API: who is in the air now, from the live store.
 
-    GET /v1/live?bbox=..            flights in a box, or everywhere
+    GET /v1/live                    flights everywhere, or in a box
     GET /v1/live/nearby?lat=..      flights around a point
     GET /v1/live/{flight_id}        one flight
+    GET /v1/live/tiles/..           `tiles.py`
+    GET /v1/live/events, ws         `push.py`, and gRPC beside them: `rpc.py`
 
-What an answer looks like is in `live_answers.py`; what was, in `history.py`.
+A box, a point and one flight are asked of the store itself; the whole world is the snapshot that everybody shares. What
+answers are made of is in `live_answers.py`, how they are written in `live_formats.py`; what was, in `history.py`.
 """
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from flight_platform.kafka import now_ms
 from flight_platform.live.client import LiveAnswer, LiveReader
 from flight_platform.live.shards import parse_shards
-from flight_platform.model import parse_flight_id
+from flight_platform.model import Position, parse_flight_id
 from flight_platform.settings import Settings
+from serving import push, tiles
 from serving.app import make_app
 from serving.live_answers import (
     LIMIT,
     Filters,
-    LiveFlight,
+    FlightCursor,
+    LiveFeature,
+    LiveFeatures,
     LiveList,
     NearbyList,
-    distance_nm,
-    list_body,
-    rows_of,
+    Place,
+    PlaceCursor,
+    Shown,
+    ShownFlight,
+    page,
 )
+from serving.live_formats import Format, Head, accepted, list_body, one_body, row_maker
+from serving.live_store import LiveStore, Reader, Store
 from serving.parameters import EXAMPLES, BoxText, FlightIdPath
 from serving.problems import ProblemError, responses, unavailable
-from serving.server import serve
+from serving.rendered import CACHE, rendered_once
+from serving.rpc import rpc_server
+from serving.server import listen, serve
+from serving.tiles import HEADERS, NOT_MODIFIED, binary, freshness
+from serving.watching import Clients
 
-# What a cache in front may do: the picture changes each second, so one answer a second serves a crowd.
-_CACHE: Final = {"Cache-Control": "public, max-age=1"}
 _DESCRIPTION: Final = "Who is in the air now: the newest position of every flight of the last minute."
-
-
-class Reader(Protocol):
-    """What this API asks of the live store; `LiveReader` is it, and tests bring their own."""
-
-    async def all(self) -> LiveAnswer:
-        """All flights."""
-        ...
-
-    async def within(self, bbox: tuple[float, float, float, float]) -> LiveAnswer:
-        """The flights in a box: west, south, east, north."""
-        ...
-
-    async def nearby(self, latitude: float, longitude: float, radius_nm: float, limit: int) -> LiveAnswer:
-        """The `limit` flights closest to a point."""
-        ...
-
-    async def get(self, flight_id: int) -> LiveAnswer:
-        """One flight: zero or one position."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """The live store as the routes see it: its reader, and the `host:port` of each of its servers."""
-
-    reader: Reader
-    servers: frozenset[str]
-
-    async def ask(self, question: Awaitable[LiveAnswer]) -> LiveAnswer:
-        """The answer; a 503 where no server gave one, since an empty sky because nobody answered is an error."""
-        answer = await question
-        if not answer.positions and self.servers <= set(answer.missing):
-            raise unavailable(f"the live store does not answer; missing: {', '.join(answer.missing)}")
-        return answer
-
-
-def _store(request: Request) -> Store:
-    store: Store = request.app.state.store
-    return store
-
-
-_Store = Annotated[Store, Depends(_store)]
+_EVERY: Final = 100_000  # of the nearest: behind a cursor, those before it come along
 
 
 class BoxQuery(Filters):
@@ -89,6 +59,14 @@ class BoxQuery(Filters):
     bbox: BoxText | None = Field(
         None, description="west,south,east,north in degrees; west > east crosses the antimeridian; absent: everywhere"
     )
+    cursor: FlightCursor | None = Field(
+        None, description="`next` of the page before; the filters must be the same", examples=[EXAMPLES["flight_id"]]
+    )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it asks for what everybody gets who asks for nothing in particular."""
+        return not self.model_fields_set - {"format"}
 
 
 class NearbyQuery(Filters):
@@ -99,6 +77,18 @@ class NearbyQuery(Filters):
     radius_nm: float = Field(
         gt=0, le=10_900, allow_inf_nan=False, description="nautical miles", examples=[EXAMPLES["radius_nm"]]
     )
+    cursor: PlaceCursor | None = Field(
+        None,
+        description="`next` of the page before; the filters must be the same",
+        examples=[f"12.5_{EXAMPLES['flight_id']}"],
+    )
+
+
+def _good(geojson: type[BaseModel], message: str) -> dict[int | str, dict[str, Any]]:
+    """What a 200 may be beside JSON."""
+    feature = {"schema": {"$ref": f"#/components/schemas/{geojson.__name__}"}}
+    content = {Format.GEOJSON.media_type: feature, Format.PROTOBUF.media_type: binary(message)}
+    return {200: {"headers": HEADERS, "content": content}}
 
 
 routes = APIRouter(tags=["live"])
@@ -108,84 +98,157 @@ routes = APIRouter(tags=["live"])
     "/v1/live",
     summary="Flights in a box, or everywhere",
     response_model=LiveList,
-    responses=responses(422, 503),
+    responses={**_good(LiveFeatures, "flight.v1.LiveList"), **NOT_MODIFIED, **responses(422, 503)},
 )
-async def live(query: Annotated[BoxQuery, Query()], store: _Store) -> Response:
-    """The newest position of each flight. A flight that does not tell what a filter asks about does not match."""
-    reader = store.reader
-    answer = await store.ask(reader.all() if query.bbox is None else reader.within(query.bbox.edges))
-    found = [p for p in answer.positions if query.matches(p)] if query.select else answer.positions
-    return _answer(answer, rows_of(found[: query.limit]), truncated=len(found) > query.limit)
+async def live(request: Request, query: Annotated[BoxQuery, Query()], store: LiveStore) -> Response:
+    """The newest position of each flight. A flight that does not tell what a filter asks about does not match.
+
+    A box is answered by the store as it is now; without one, the answer is at most a second old.
+    """
+    form = _form(request, query)
+    if query.bbox is not None:
+        answer = await store.ask(store.reader.within(query.bbox.edges))
+        return _page(answer, answer.positions, now_ms(), form, query)
+    snapshot = await store.world()
+    if not query.whole:
+        return _page(snapshot.answer, snapshot.positions, snapshot.time_ms, form, query)
+
+    def whole() -> bytes:
+        positions, following = page(snapshot.positions, LIMIT, None)
+        head = Head.of(snapshot.answer, snapshot.time_ms, truncated=following is not None, following=following)
+        return list_body(form, head, snapshot.rows(form, None, range(len(positions))))
+
+    rendered = await rendered_once(snapshot, ("world", form), whole)
+    return rendered.answer(request, form.media_type, freshness(snapshot.head()))
+
+
+def _page(answer: LiveAnswer, positions: list[Position], time_ms: int, form: Format, query: BoxQuery) -> Response:
+    after = None if query.cursor is None else parse_flight_id(query.cursor)
+    kept, following = page(query.chosen(positions, time_ms), query.limit, after)
+    head = Head.of(answer, time_ms, truncated=following is not None, following=following)
+    return _list(form, head, kept, query)
 
 
 @routes.get(
     "/v1/live/nearby",
     summary="Flights around a point, the nearest first",
     response_model=NearbyList,
-    responses=responses(422, 503),
+    responses={**_good(LiveFeatures, "flight.v1.LiveList"), **responses(422, 503)},
 )
-async def nearby(query: Annotated[NearbyQuery, Query()], store: _Store) -> Response:
+async def nearby(request: Request, query: Annotated[NearbyQuery, Query()], store: LiveStore) -> Response:
     """The newest position of each flight within a radius, with its distance from the point."""
     # One more than asked for tells whether there are more; a filter may drop any, so it sees all that there are.
-    wanted = LIMIT + 1 if query.select else query.limit + 1
+    wanted = _EVERY if query.select or query.cursor else query.limit + 1
     answer = await store.ask(store.reader.nearby(query.lat, query.lon, query.radius_nm, wanted))
-    found = sorted(
-        ((distance_nm(query.lat, query.lon, p), p) for p in answer.positions if query.matches(p)),
-        key=lambda pair: pair[0],
-    )
-    kept = found[: query.limit]
-    rows = rows_of(position for _, position in kept)
-    placed = [f'{row[:-1]},"distance_nm":{away:.2f}}}' for (away, _), row in zip(kept, rows, strict=True)]
-    return _answer(answer, placed, truncated=len(found) > query.limit)
+    time_ms = now_ms()
+    around = ((Place.of(query.lat, query.lon, p), p) for p in query.chosen(answer.positions, time_ms))
+    placed = sorted(around, key=lambda pair: pair[0])
+    rest = [(place, p) for place, p in placed if query.cursor is None or place > query.cursor]
+    kept = rest[: query.limit]
+    following = str(kept[-1][0]) if len(rest) > query.limit else None
+    head = Head.of(answer, time_ms, truncated=following is not None, following=following)
+    return _list(_form(request, query), head, [p for _, p in kept], query, [place.distance_nm for place, _ in kept])
+
+
+def _list(
+    form: Format,
+    head: Head,
+    positions: Sequence[Position],
+    query: Filters,
+    distances_nm: Sequence[float] | None = None,
+) -> Response:
+    body = list_body(form, head, row_maker(form, query.names)(positions), distances_nm)
+    return _answer(form, body, head)
 
 
 @routes.get(
     "/v1/live/{flight_id}",
     summary="One flight",
-    response_model=LiveFlight,
-    responses=responses(404, 422, 503),
+    response_model=ShownFlight,
+    responses={**_good(LiveFeature, "flight.v1.Position"), **responses(404, 422, 503)},
 )
-async def live_flight(flight_id: FlightIdPath, store: _Store) -> Response:
+async def live_flight(
+    request: Request, flight_id: FlightIdPath, query: Annotated[Shown, Query()], store: LiveStore
+) -> Response:
     """The newest position of a flight; 404 where it has none within the live window."""
     answer = await store.ask(store.reader.get(parse_flight_id(flight_id)))
     if answer.positions:
-        return Response(rows_of(answer.positions)[0], headers=_CACHE, media_type="application/json")
+        form = _form(request, query)
+        return _answer(form, one_body(form, answer.positions[0], query.names), Head.of(answer, now_ms()))
     if answer.partial:  # it may be where we cannot look: that is no 404
         raise unavailable(f"whether {flight_id} is live cannot be told now; missing: {', '.join(answer.missing)}")
     raise ProblemError(404, "not-live", f"{flight_id} has no position within the live window; history may have it")
 
 
-def _answer(answer: LiveAnswer, rows: list[str], *, truncated: bool) -> Response:
-    body = list_body(answer, rows, truncated=truncated, now_ms=now_ms())
-    return Response(body, headers=_CACHE, media_type="application/json")
+def _form(request: Request, query: Shown) -> Format:
+    return query.format or accepted(request.headers.get("accept"))
 
 
-def make_active(settings: Settings, reader: Reader | None = None) -> FastAPI:
-    """The active API over the live servers of the settings, or over a reader of the caller's."""
+def _answer(form: Format, body: bytes, head: Head) -> Response:
+    return Response(body, headers={**CACHE, "Vary": "Accept", **freshness(head)}, media_type=form.media_type)
+
+
+def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: int | None = None) -> FastAPI:
+    """The active API over the live servers of the settings, or over a reader of the caller's.
+
+    gRPC is served beside it where a port for it is given.
+    """
     servers = frozenset(shard.label for shard in parse_shards(settings.tile38_urls))
+    clients = Clients()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if reader is not None:
-            yield
-            return
-        own = LiveReader(settings)
-        app.state.store = Store(own, servers)
-        try:
-            yield
-        finally:
-            await own.close()
+        async with AsyncExitStack() as stack:
+            if reader is None:
+                own = LiveReader(settings)
+                stack.push_async_callback(own.close)
+                _attach(app, Store(own, servers), clients)
+            store: Store = app.state.store
+            if grpc_port is not None:
+                await stack.enter_async_context(rpc_server(settings, grpc_port, store.snapshots, clients))
+            reading = asyncio.create_task(store.snapshots.run())
+            try:
+                yield
+            finally:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
 
     async def ready() -> None:
         store: Store = app.state.store
-        await store.ask(store.reader.get(0))  # nobody's flight: whether somebody answers is all that counts
+        _check_fresh(await store.ask(store.reader.get(0)), settings.live_window_s)  # nobody's flight
 
-    app = make_app("Active API", _DESCRIPTION, routes, lifespan=lifespan, ready=ready)
+    shapes = (LiveFeature, LiveFeatures)
+    app = make_app("Active API", _DESCRIPTION, _all_routes(), lifespan=lifespan, ready=ready, shapes=shapes)
     if reader is not None:
-        app.state.store = Store(reader, servers)
+        _attach(app, Store(reader, servers), clients)
     return app
 
 
+def _all_routes() -> APIRouter:
+    every = APIRouter()
+    for part in (push.routes, tiles.routes, routes):  # `{flight_id}` would take the others' names for itself
+        every.include_router(part)
+    return every
+
+
+def _attach(app: FastAPI, store: Store, clients: Clients) -> None:
+    app.state.store, app.state.clients, app.state.drain = store, clients, store.snapshots.drain
+
+
+def _check_fresh(answer: LiveAnswer, window_s: float) -> None:
+    """Raises where all that the store can have is older than the live window: then there is nothing to show."""
+    if answer.watermark_ms is None:
+        raise unavailable(
+            f"no live consumer has written a position; missing: {', '.join(answer.missing)}", "data-stale"
+        )
+    age_s = (now_ms() - answer.watermark_ms) / 1000
+    if age_s > window_s:
+        raise unavailable(f"the newest position is {age_s:.0f} s old, the live window is {window_s:g} s", "data-stale")
+
+
 def run_active(settings: Settings) -> None:
-    """Serves the active API on loopback until SIGTERM or Ctrl-C."""
-    serve(make_active(settings), settings, name="active", port=settings.active_port)
+    """Serves the active API until SIGTERM or Ctrl-C."""
+    if settings.grpc_port is not None:
+        listen(settings.listen_host, settings.grpc_port, "FLIGHT_GRPC_PORT").close()  # a taken port is one sentence
+    serve(make_active(settings, grpc_port=settings.grpc_port), settings, name="active", port=settings.active_port)

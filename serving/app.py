@@ -3,7 +3,7 @@
 What an application serves is in `active.py` and `history.py`; how it is run is in `server.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving import health, problems
@@ -18,14 +19,24 @@ from serving.pages import docs_page
 from serving.shell import Boundary, Observed
 
 VERSION = "1"  # of the API: the `v1` in its paths
+EXPOSED = ["ETag", "Flight-Age", "Flight-Watermark", "Retry-After"]  # headers that a page from elsewhere may read
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_app(
-    title: str, description: str, routes: APIRouter, *, lifespan: Lifespan, ready: health.Readiness
+    title: str,
+    description: str,
+    routes: APIRouter,
+    *,
+    lifespan: Lifespan,
+    ready: health.Readiness,
+    shapes: Sequence[type[BaseModel]] = (),
 ) -> FastAPI:
-    """An application with these routes. `lifespan` opens and closes its store; `ready` asks the store for a sign."""
+    """An application with these routes. `lifespan` opens and closes its store; `ready` asks the store for a sign.
+
+    `shapes` are those that its document refers to beside the models of the routes' JSON answers.
+    """
     app = FastAPI(
         title=title,
         description=description,
@@ -38,22 +49,29 @@ def make_app(
     problems.install(app)
     app.include_router(routes)
     app.include_router(health.router(ready))
-    _describe(app)
+    _describe(app, [problems.Problem, *shapes])
     # The last one added is the outermost.
     app.add_middleware(Boundary)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"], max_age=3600)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+        max_age=3600,
+    )
     app.add_middleware(Observed)
     return app
 
 
-def _describe(app: FastAPI) -> None:
-    """OpenAPI with the problem's schema, and the page that shows it."""
+def _describe(app: FastAPI, shapes: Sequence[type[BaseModel]]) -> None:
+    """OpenAPI with the schemas of these shapes, and the page that shows it."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             _, definitions = models_json_schema(
-                [(problems.Problem, "serialization")], ref_template="#/components/schemas/{model}"
+                [(shape, "serialization") for shape in shapes], ref_template="#/components/schemas/{model}"
             )
             document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
             app.openapi_schema = document

@@ -1,21 +1,19 @@
-"""Live answers as JSON: filters over positions, and the bytes of a list.
+"""What live answers are made of: which flights are wanted, on which page, and the shapes in the documentation.
 
-Pure: no store and no HTTP. The bytes are written by hand from a template, since a whole world of 6,500 flights through
-`to_record` and `json` costs twice as much; `codec.to_record` says what they must be, and a test holds them to it.
+Pure: no store and no HTTP. How answers are written is in `live_formats.py`.
 """
 
-import json
 import math
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from flight_platform.codec import iso_time
-from flight_platform.live.client import LiveAnswer
-from flight_platform.model import Emergency, Kind, Position, format_flight_id
+from flight_platform.model import Emergency, Kind, Position, format_flight_id, parse_flight_id
+from serving.live_formats import NAMES, Format
 from serving.parameters import EXAMPLES, CallsignPrefix, Query, SourceName
 
 LIMIT: Final = 10_000  # flights in one answer, about 4 MB: all that were ever in the air at once are more
@@ -26,41 +24,167 @@ def _field(name: str, description: str, default: Any = None, **limits: Any) -> A
     return Field(default, description=description, examples=[EXAMPLES[name]], **limits)
 
 
-class Filters(Query):
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Which fields of a flight are wanted, in the order of the documentation; `flight_id` always is."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, value: Any) -> "Fields":
+        """The fields in `latitude,longitude,...`; raises ValueError that names those there are."""
+        asked = {part.strip() for part in str(value).split(",")}
+        unknown = sorted(asked.difference(NAMES))
+        if unknown:
+            raise ValueError(f"{unknown[0][:40]!r} is no field; there are {', '.join(NAMES)}")
+        return cls(tuple(name for name in NAMES if name in asked or name == "flight_id"))
+
+
+_KINDS: Final = {kind.label: kind for kind in Kind}
+
+
+def _kind(value: Any) -> Kind:
+    try:
+        return _KINDS[str(value).strip().lower()]
+    except KeyError:
+        raise ValueError(f"{str(value)[:40]!r} is no kind; there are {', '.join(_KINDS)}") from None
+
+
+FieldsText = Annotated[Fields, BeforeValidator(Fields.parse), WithJsonSchema({"type": "string"})]
+KindText = Annotated[Kind, BeforeValidator(_kind), WithJsonSchema({"enum": list(_KINDS)})]
+
+
+class Shown(Query):
+    """How an answer is written."""
+
+    fields: FieldsText | None = _field("fields", "only these fields, and flight_id")
+    format: Format | None = _field("format", "goes before `Accept`; json without both")
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The fields that are wanted, None for all."""
+        return None if self.fields is None else self.fields.names
+
+
+_ALTITUDES: Final[dict[str, Any]] = {"ge": -2000, "le": 200_000}
+_SPEEDS: Final[dict[str, Any]] = {"ge": 0, "le": 5000, "allow_inf_nan": False}
+
+
+class Filters(Shown):
     """Which flights of those found are wanted. What a flight does not tell does not match: unknown is not false."""
 
     on_ground: bool | None = _field("on_ground", "only those on the ground, or only those that are not")
-    min_altitude_ft: int | None = _field("min_altitude_ft", "barometric altitude at least", ge=-2000, le=200_000)
-    max_altitude_ft: int | None = _field("max_altitude_ft", "barometric altitude at most", ge=-2000, le=200_000)
+    min_altitude_ft: int | None = _field("min_altitude_ft", "barometric altitude at least", **_ALTITUDES)
+    max_altitude_ft: int | None = _field("max_altitude_ft", "barometric altitude at most", **_ALTITUDES)
+    min_ground_speed_kt: float | None = _field("min_ground_speed_kt", "ground speed at least", **_SPEEDS)
+    max_ground_speed_kt: float | None = _field("max_ground_speed_kt", "ground speed at most", **_SPEEDS)
     callsign: CallsignPrefix | None = _field("callsign", "the first letters of the callsign")
     source: SourceName | None = _field("source", "the feed that took the report")
+    kind: KindText | None = _field("kind", "how the position came about")
+    max_age_s: float | None = _field("max_age_s", "age of the position at most", ge=0, le=3600, allow_inf_nan=False)
     limit: int = _field("limit", "at most so many flights", LIMIT, ge=1, le=LIMIT)
 
-    @field_validator("max_altitude_ft")
+    @field_validator("max_altitude_ft", "max_ground_speed_kt")
     @classmethod
-    def _is_above(cls, value: int | None, info: ValidationInfo) -> int | None:
-        low = info.data.get("min_altitude_ft")
+    def _is_above(cls, value: float | None, info: ValidationInfo) -> float | None:
+        lowest = f"min_{(info.field_name or '').removeprefix('max_')}"
+        low = info.data.get(lowest)
         if value is not None and low is not None and value < low:
-            raise ValueError(f"{value} is below min_altitude_ft, {low}")
+            raise ValueError(f"{value:g} is below {lowest}, {low:g}")
         return value
 
     @property
     def select(self) -> bool:
         """Whether any flight could be left out, the limit aside."""
-        return bool(self.model_fields_set - {"limit", "bbox", "lat", "lon", "radius_nm"})
+        return not self.model_fields_set.isdisjoint(_SELECTING)
 
-    def matches(self, position: Position) -> bool:
-        """Whether a flight is wanted."""
-        altitude_ft = position.altitude_ft
-        if self.on_ground is not None and position.on_ground is not self.on_ground:
-            return False
-        if self.min_altitude_ft is not None and (altitude_ft is None or altitude_ft < self.min_altitude_ft):
-            return False
-        if self.max_altitude_ft is not None and (altitude_ft is None or altitude_ft > self.max_altitude_ft):
-            return False
-        if self.callsign is not None and not (position.callsign or "").startswith(self.callsign):
-            return False
-        return self.source is None or position.source == self.source
+    def chosen(self, positions: Iterable[Position], now_ms: int) -> list[Position]:
+        """The flights that are wanted."""
+        if not self.select:
+            return list(positions)
+        tests = list(self._tests(now_ms))
+        return [position for position in positions if all(test(position) for test in tests)]
+
+    def _tests(self, now_ms: int) -> "Iterable[Callable[[Position], bool]]":
+        if self.on_ground is not None:
+            yield lambda p: p.on_ground is self.on_ground
+        if self.min_altitude_ft is not None or self.max_altitude_ft is not None:
+            low_ft, high_ft = _span(self.min_altitude_ft, self.max_altitude_ft)
+            yield lambda p: p.altitude_ft is not None and low_ft <= p.altitude_ft <= high_ft
+        if self.min_ground_speed_kt is not None or self.max_ground_speed_kt is not None:
+            low_kt, high_kt = _span(self.min_ground_speed_kt, self.max_ground_speed_kt)
+            yield lambda p: p.ground_speed_kt is not None and low_kt <= p.ground_speed_kt <= high_kt
+        if self.callsign is not None:
+            prefix = self.callsign
+            yield lambda p: (p.callsign or "").startswith(prefix)
+        if self.source is not None:
+            yield lambda p: p.source == self.source
+        if self.kind is not None:
+            yield lambda p: p.kind is self.kind
+        if self.max_age_s is not None:
+            after_ms = now_ms - self.max_age_s * 1000
+            yield lambda p: p.time >= after_ms
+
+
+_SELECTING: Final = Filters.model_fields.keys() - Shown.model_fields.keys() - {"limit"}
+
+
+def _span(low: float | None, high: float | None) -> tuple[float, float]:
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+# Pages. A list has a stable order, and a page begins behind the last flight of the page before, wherever that is now:
+# flights that come and go between two pages neither repeat nor hide one that stays.
+
+
+def page(positions: list[Position], limit: int, after: int | None) -> tuple[list[Position], str | None]:
+    """A page of positions in the order of flight ids, and the cursor of the next."""
+    rest = positions if after is None else [p for p in positions if (p.flight_id or 0) > after]
+    kept = rest[:limit]
+    return kept, format_flight_id(kept[-1].flight_id or 0) if len(rest) > limit else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a flight stands in a list of the nearest."""
+
+    distance_nm: float
+    flight_id: int
+
+    @classmethod
+    def of(cls, latitude: float, longitude: float, position: Position) -> "Place":
+        """A flight's place around a point."""
+        return cls(round(distance_nm(latitude, longitude, position), 3), position.flight_id or 0)
+
+    @classmethod
+    def parse(cls, value: Any) -> "Place":
+        """The place in a cursor; raises ValueError where it is none of ours."""
+        distance, _, flight_id = str(value)[:80].partition("_")
+        try:
+            place = cls(float(distance), parse_flight_id(flight_id))
+        except ValueError:
+            place = cls(math.nan, 0)
+        if not math.isfinite(place.distance_nm):
+            raise ValueError("this is no cursor of ours: give `next` of the page before")
+        return place
+
+    def __str__(self) -> str:
+        return f"{self.distance_nm!r}_{format_flight_id(self.flight_id)}"
+
+
+def _flight_cursor(text: str) -> str:
+    try:
+        parse_flight_id(text)
+    except ValueError:
+        raise ValueError("this is no cursor of ours: give `next` of the page before") from None
+    return text
+
+
+FlightCursor = Annotated[str, AfterValidator(_flight_cursor)]
+PlaceCursor = Annotated[Place, BeforeValidator(Place.parse), WithJsonSchema({"type": "string"})]
+
+
+# Shapes
 
 
 class LiveFlight(BaseModel):
@@ -87,35 +211,94 @@ class LiveFlight(BaseModel):
     source: str | None = Field(description="name of the feed")
 
 
+def _only(*required: str) -> dict[str, Any]:
+    """A shape of which `fields` may leave out all but these."""
+
+    def relax(schema: dict[str, Any]) -> None:
+        schema["required"] = list(required)
+
+    return {"json_schema_extra": relax}
+
+
+class ShownFlight(LiveFlight):
+    """The newest position of a flight, with the fields that were asked for. Null is unknown; a zero is a real zero."""
+
+    model_config = ConfigDict(title="ShownFlight", **_only("flight_id"))  # type: ignore[typeddict-item]
+
+
 class NearbyFlight(LiveFlight):
     """A flight and how far it is from the point asked about."""
 
-    model_config = ConfigDict(title="NearbyFlight")
+    model_config = ConfigDict(title="NearbyFlight", **_only("flight_id", "distance_nm"))  # type: ignore[typeddict-item]
 
     distance_nm: float = Field(description="over ground, nautical miles")
 
 
-class LiveList(BaseModel):
+class Completeness(BaseModel):
+    """Whether an answer holds all that it should."""
+
+    partial: bool = Field(description="true where flights may be missing")
+    missing: list[str] = Field(description="why: live servers away, or Kafka partitions that nobody looks after")
+    truncated: bool = Field(description="true where there are more flights than these")
+    next: str | None = Field(description="`cursor` of the next page; null where there is none")
+    count: int = Field(description="flights in this answer")
+
+
+class Freshness(BaseModel):
+    """How old an answer is."""
+
+    time: datetime = Field(description="when the live store was read")
+    watermark: datetime | None = Field(description="newest event time in the live store; null where it has seen none")
+    age_s: float | None = Field(description="time minus watermark, seconds")
+
+
+class LiveTile(Completeness):
+    """The flights of a tile. Its age is in the headers, so that it changes only with its flights."""
+
+    model_config = ConfigDict(title="LiveTile")
+
+    flights: list[ShownFlight] = Field(description="the newest position of each flight, by flight id")
+
+
+class LiveList(LiveTile, Freshness):
     """Flights that are live now."""
 
     model_config = ConfigDict(title="LiveList")
 
-    time: datetime = Field(description="when this was answered")
-    watermark: datetime | None = Field(description="newest event time in the live store; null where it has seen none")
-    age_s: float | None = Field(description="time minus watermark, seconds")
-    partial: bool = Field(description="true where flights may be missing")
-    missing: list[str] = Field(description="why: live servers away, or Kafka partitions that nobody looks after")
-    truncated: bool = Field(description="true where there are more flights than limit")
-    count: int = Field(description="flights in this answer")
-    flights: list[LiveFlight] = Field(description="the newest position of each flight")
 
-
-class NearbyList(LiveList):
-    """Flights around a point, the nearest first."""
+class NearbyList(Completeness, Freshness):
+    """Flights around a point."""
 
     model_config = ConfigDict(title="NearbyList")
 
-    flights: list[NearbyFlight]  # type: ignore[assignment]  # what is true of a LiveFlight is true of these
+    flights: list[NearbyFlight] = Field(description="the newest position of each flight, the nearest first")
+
+
+class Point(BaseModel):
+    """A place, as GeoJSON has it."""
+
+    type: Literal["Point"]
+    coordinates: tuple[float, float] = Field(description="longitude, latitude")
+
+
+class LiveFeature(BaseModel):
+    """A flight in GeoJSON; its properties are those of the JSON form, save latitude and longitude."""
+
+    model_config = ConfigDict(title="LiveFeature")
+
+    type: Literal["Feature"]
+    id: str = Field(description="the flight id")
+    geometry: Point
+    properties: dict[str, Any]
+
+
+class LiveFeatures(Completeness, Freshness):
+    """A list in GeoJSON."""
+
+    model_config = ConfigDict(title="LiveFeatures")
+
+    type: Literal["FeatureCollection"]
+    features: list[LiveFeature]
 
 
 def distance_nm(latitude: float, longitude: float, position: Position) -> float:
@@ -124,64 +307,3 @@ def distance_nm(latitude: float, longitude: float, position: Position) -> float:
     half = math.sin((b - a) / 2) ** 2
     half += math.cos(a) * math.cos(b) * math.sin(math.radians(position.longitude - longitude) / 2) ** 2
     return 2 * EARTH_RADIUS_NM * math.asin(min(1.0, math.sqrt(half)))
-
-
-def list_body(answer: LiveAnswer, rows: Sequence[bytes | str], *, truncated: bool, now_ms: int) -> bytes:
-    """The JSON of a list of flights: `rows` are its objects."""
-    watermark_ms = answer.watermark_ms
-    head = {
-        "time": iso_time(now_ms),
-        "watermark": None if watermark_ms is None else iso_time(watermark_ms),
-        "age_s": None if watermark_ms is None else round((now_ms - watermark_ms) / 1000, 3),
-        "partial": answer.partial,
-        "missing": answer.missing,
-        "truncated": truncated,
-        "count": len(rows),
-    }
-    return f'{json.dumps(head)[:-1]}, "flights": [{",".join(map(str, rows))}]}}'.encode()
-
-
-_EMERGENCY: Final[dict[Emergency | None, str]] = {None: "null", **{member: f'"{member.label}"' for member in Emergency}}
-_KIND: Final[dict[Kind | None, str]] = {None: "null", **{member: f'"{member.label}"' for member in Kind}}
-_BOOL: Final = {None: "null", True: "true", False: "false"}
-
-
-def rows_of(positions: Iterable[Position]) -> list[str]:
-    """Each position as the JSON text of `codec.to_record`."""
-    quoted: dict[str | None, str] = {None: "null"}  # sources are few, and callsigns and squawks come again
-    seconds: dict[int, str] = {}
-    return [_row(position, quoted, seconds) for position in positions]
-
-
-def _row(p: Position, quoted: dict[str | None, str], seconds: dict[int, str]) -> str:
-    flight_id = "null" if p.flight_id is None else f'"{format_flight_id(p.flight_id)}"'
-    return (
-        f'{{"flight_id":{flight_id},"icao24":"{p.icao24}","time":"{_iso(p.time, seconds)}",'
-        f'"received_at":"{_iso(p.received_at, seconds)}","latitude":{round(p.latitude, 7)!r},'
-        f'"longitude":{round(p.longitude, 7)!r},"altitude_ft":{_number(p.altitude_ft)},'
-        f'"geometric_altitude_ft":{_number(p.geometric_altitude_ft)},"on_ground":{_BOOL[p.on_ground]},'
-        f'"ground_speed_kt":{_number(p.ground_speed_kt)},"track_deg":{_number(p.track_deg)},'
-        f'"vertical_rate_fpm":{_number(p.vertical_rate_fpm)},"callsign":{_text(p.callsign, quoted)},'
-        f'"squawk":{_text(p.squawk, quoted)},"emergency":{_EMERGENCY[p.emergency]},"kind":{_KIND[p.kind]},'
-        f'"source":{_text(p.source, quoted)}}}'
-    )
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
-
-
-def _text(value: str | None, quoted: dict[str | None, str]) -> str:
-    text = quoted.get(value)
-    if text is None:
-        text = quoted[value] = json.dumps(value)
-    return text
-
-
-def _iso(time_ms: int, seconds: dict[int, str]) -> str:
-    """`iso_time`, with the text of each second made once: a snapshot spans a minute."""
-    second, millisecond = divmod(time_ms, 1000)
-    text = seconds.get(second)
-    if text is None:
-        text = seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-    return f"{text}{millisecond:03d}Z"

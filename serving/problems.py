@@ -28,6 +28,8 @@ KINDS: Final[dict[str, str]] = {
     "no-such-flight": "History has no flight with this id.",
     "format-not-available": "The track is not offered in this format; the detail names those that are.",
     "store-unavailable": "The store behind this API does not answer; try again after `Retry-After` seconds.",
+    "data-stale": "The newest position is older than the live window: there is nothing to show.",
+    "too-many-streams": "This process pushes to as many clients as it can; another instance may have room.",
     "too-slow": "The answer took longer than this API waits; ask for less.",
     "internal-error": "A defect on our side; the log has it.",
 }

@@ -1,4 +1,8 @@
-"""Runs an HTTP application as a process: port, signals, the logs of libraries. What it serves is not its matter."""
+"""Runs an HTTP application as a process: port, signals, the logs of libraries. What it serves is not its matter.
+
+An application whose answers have no end (streams) sets `app.state.drain`: it is called when we are asked to stop, and
+has to end them.
+"""
 
 import logging
 import signal
@@ -8,6 +12,9 @@ from typing import Final
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from flight_platform.errors import SettingsError
 from flight_platform.settings import Settings
@@ -16,6 +23,12 @@ from flight_platform.telemetry import configure_logging
 log = structlog.get_logger()
 
 GRACE_S: Final = 10  # time for open requests to end once we are asked to stop
+ABORT: Final = "flight.abort"  # the extension of a request's scope that cuts its connection, whatever waits in it
+# What may wait in the kernel for a client that does not read: without a limit it grows to megabytes a client. The edge
+# in front is near, so this is no limit to its speed.
+_SEND_BUFFER_BYTES: Final = 256 * 1024
+_UNREAD_LIMIT_MS: Final = 30_000  # then the kernel cuts a connection that takes nothing
+_LONGEST_MESSAGE: Final = 1_000  # bytes a WebSocket client may send at once
 
 
 class _ToStructlog(logging.Handler):
@@ -27,20 +40,49 @@ class _ToStructlog(logging.Handler):
         )
 
 
+class _Http(HttpToolsProtocol):
+    """Requests know how to cut their connection."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"cut": self.transport.abort}}
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """The same for WebSockets."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"] = {**(self.scope["extensions"] or {}), ABORT: {"cut": self.transport.abort}}
+
+
+class _Server(uvicorn.Server):
+    """Tells the application first when it is to stop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        drain = getattr(self.config.app.state, "drain", None)  # type: ignore[union-attr]
+        if drain is not None:
+            drain()
+        await super().shutdown(sockets)
+
+
 def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C, then lets open requests end. Call it in the main thread.
 
     Raises SettingsError where the port cannot be had.
     """
-    listener = _listen(settings.listen_host, port, f"FLIGHT_{name.upper()}_PORT")
+    listener = listen(settings.listen_host, port, f"FLIGHT_{name.upper()}_PORT")
     configure_logging(settings.log_format)
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(api=name, instance=settings.instance)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
-        ws="none",
+        http=_Http,
+        ws=_WebSocket,
+        ws_max_size=_LONGEST_MESSAGE,
+        ws_per_message_deflate=False,  # for each client anew: its price is the processor's
         access_log=False,
         log_config=None,
         server_header=False,
@@ -50,7 +92,7 @@ def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
     previous = {number: signal.signal(number, _ended) for number in (signal.SIGTERM, signal.SIGINT)}
     log.info("started", url=f"http://{settings.listen_host}:{listener.getsockname()[1]}")
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     finally:
         listener.close()
         for number, handler in previous.items():
@@ -62,9 +104,12 @@ def _ended(_number: int, _frame: object) -> None:
     """The signal has done its work already."""
 
 
-def _listen(host: str, port: int, variable: str) -> socket.socket:
+def listen(host: str, port: int, variable: str) -> socket.socket:
+    """A socket at that port; raises SettingsError that names the variable which moves it elsewhere."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # its connections inherit both
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_LIMIT_MS)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -103,6 +103,7 @@ def new_environment(var: Path) -> dict[str, str]:
         "ANALYST_URL": f"postgresql://analyst:analyst@127.0.0.1:{postgres}/flight",
         "DAGSTER_URL": f"postgresql://flight:flight@127.0.0.1:{postgres}/dagster",
         "ACTIVE_PORT": str(free_port()),
+        "GRPC_PORT": str(free_port()),
         "HISTORY_PORT": str(free_port()),
         "DAGSTER_PORT": str(free_port()),
         "METRICS_PORT": "0",

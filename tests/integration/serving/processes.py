@@ -42,7 +42,7 @@ class Reader:
 def reader(name: str, **settings: Any) -> Iterator[Reader]:
     """The active or the history API on a free port."""
     port = free_port()
-    chosen = Settings.read(**settings, **{f"{name}_port": port})
+    chosen = Settings.read(**{"grpc_port": free_port()} | settings | {f"{name}_port": port})
     code = (
         f"from serving.{name} import run_{name}; from flight_platform.settings import Settings; "
         f"run_{name}(Settings.read())"

@@ -32,7 +32,8 @@ VALUES = st.one_of(
 
 def _operations(app: FastAPI) -> list[tuple[str, list[dict[str, Any]]]]:
     paths = app.openapi()["paths"]
-    return [(path, item["get"]["parameters"]) for path, item in paths.items() if "parameters" in item["get"]]
+    listed = [(path, item["get"]["parameters"]) for path, item in paths.items() if "parameters" in item["get"]]
+    return [(path, parameters) for path, parameters in listed if path != "/v1/live/events"]  # a good answer has no end
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
@@ -45,7 +46,7 @@ def test_no_input_is_a_defect(name: str, data: st.DataObject) -> None:
     for parameter in parameters:
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", quote(data.draw(VALUES), safe="~-"))
-        elif data.draw(st.booleans()):
+        elif parameter["in"] == "query" and data.draw(st.booleans()):
             query.append(f"{parameter['name']}={quote(data.draw(VALUES), safe='')}")
     answer = asyncio.run(_get(app, path, "&".join(query)))
     assert answer.status_code in {200, 400, 404, 422}, answer.text

@@ -1,0 +1,273 @@
+"""Aircraft pushed as they move, over HTTP: server-sent events and WebSocket.
+
+    GET /v1/live/events?bbox=..     text/event-stream, resumed by `Last-Event-ID` as every EventSource does
+    WS  /v1/live/ws?bbox=..         the same events as JSON messages; a message `{"bbox": ".."}` looks elsewhere
+
+Events: `reset` (what was told before is void), `enter` and `move` (flights), `leave` (flight ids), and each second
+`status`, which tells how old the picture is and carries the id to resume from. `reconnect` says that this process ends.
+What changes for whom is in `watching.py`, gRPC in `rpc.py`.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket, WebSocketDisconnect
+from fastapi.requests import HTTPConnection
+from pydantic import Field, ValidationError
+from starlette.types import Receive, Scope, Send
+
+from flight_platform.model import format_flight_id
+from serving.live_answers import FieldsText
+from serving.live_formats import Format
+from serving.live_store import LiveStore
+from serving.parameters import EXAMPLES, Box, BoxText, parse_box
+from serving.parameters import Query as QueryModel
+from serving.problems import responses, unavailable
+from serving.server import ABORT
+from serving.snapshot import Snapshots
+from serving.watching import MOST_CLIENTS, PATIENCE_S, Clients, Update, count_dropped, updates
+
+_RESTARTS: Final = 1012  # WebSocket: the service restarts, connect again (RFC 6455's registry)
+_BAD_DATA: Final = 1007
+_TRY_LATER: Final = 1013
+_RETRY_MS: Final = (200, 3_000)  # all clients of a process that ends must not come back at once
+_LONGEST_MESSAGE: Final = 1_000  # bytes: a box is forty
+
+
+class WatchQuery(QueryModel):
+    """Parameters of both streams."""
+
+    bbox: BoxText | None = Field(None, description="west,south,east,north in degrees; absent: everywhere")
+    fields: FieldsText | None = Field(
+        None, description="only these fields, and flight_id", examples=[EXAMPLES["fields"]]
+    )
+    last_event_id: str | None = Field(
+        None,
+        max_length=40,
+        description="as the header `Last-Event-ID`, for clients that cannot set it",
+        examples=[EXAMPLES["last_event_id"]],
+    )
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        return None if self.fields is None else self.fields.names
+
+
+Event = tuple[str, bytes, str | None]
+"""A name, the members of its JSON object, and the id where there is one."""
+
+
+def events_of(update: Update, names: tuple[str, ...] | None) -> Iterator[Event]:
+    """The events of an update; the last one carries its id."""
+    if update.reset:
+        yield "reset", b"", None
+    for name, places in (("enter", update.enter), ("move", update.move)):
+        if len(places):
+            rows = update.snapshot.rows(Format.JSON, names, places)
+            yield name, b'"flights":[%b]' % b",".join(rows), None
+    if update.leave:
+        yield "leave", _members({"flight_ids": [format_flight_id(flight) for flight in update.leave]}), None
+    yield "status", update.snapshot.once("status", lambda: _members(update.snapshot.head().freshness())), update.id
+
+
+def _members(values: dict[str, Any]) -> bytes:
+    return json.dumps(values)[1:-1].encode()
+
+
+def as_text(events: Iterable[Event]) -> bytes:
+    """Events as `text/event-stream` has them."""
+    parts = []
+    for name, members, id_ in events:
+        if id_ is not None:
+            parts.append(b"id: %b\n" % id_.encode())
+        parts.append(b"event: %b\ndata: {%b}\n\n" % (name.encode(), members))
+    return b"".join(parts)
+
+
+def as_messages(events: Iterable[Event]) -> list[str]:
+    """Events as messages: JSON objects that have the name in `event`, and the id in `id`."""
+    messages = []
+    for name, members, id_ in events:
+        head = _members({"event": name} if id_ is None else {"event": name, "id": id_})
+        messages.append((b"{%b}" % b",".join(filter(None, (head, members)))).decode())
+    return messages
+
+
+class EventStream(Response):
+    """The events of one watcher, until it leaves, takes nothing for too long, or this process ends."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        clients: Clients,
+        box: Box | None,
+        names: tuple[str, ...] | None,
+        last_id: str | None,
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._snapshots, self._clients = snapshots, clients
+        self._box, self._names, self._last_id = box, names, last_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Streams beside a task that waits for the client to leave."""
+        with self._clients.counted("sse"):
+            pushing = asyncio.create_task(self._push(send))
+            leaving = asyncio.create_task(_gone(receive))
+            try:
+                await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                if pushing.done():
+                    pushing.result()
+            except TimeoutError:
+                count_dropped("slow")
+                _abort(scope)
+                await asyncio.wait({leaving}, timeout=1)  # the server has to see it, or it reports a broken answer
+            finally:
+                await _end(pushing, leaving)
+
+    async def _push(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+
+        async def tell(text: bytes, *, more: bool = True) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                await send({"type": "http.response.body", "body": text, "more_body": more})
+
+        await tell(b"retry: %d\n\n" % random.randint(*_RETRY_MS))  # noqa: S311  # spreads, hides nothing
+        async for update in updates(self._snapshots, self._box, self._last_id):
+            await tell(update.once(("sse", self._names), partial(_text, update, self._names)))
+        await tell(b"event: reconnect\ndata: {}\n\n", more=False)
+
+
+def _text(update: Update, names: tuple[str, ...] | None) -> bytes:
+    return as_text(events_of(update, names))
+
+
+async def _gone(receive: Receive) -> None:
+    """Waits until the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _abort(scope: Scope) -> None:
+    """Cuts a connection whose other end takes nothing; closing it in order would wait for that very end."""
+    extension = scope.get("extensions", {}).get(ABORT)
+    if extension is not None:
+        extension["cut"]()
+
+
+def clients_of(connection: HTTPConnection) -> Clients:
+    """The streams of this process."""
+    clients: Clients = connection.app.state.clients
+    return clients
+
+
+_Clients = Annotated[Clients, Depends(clients_of)]
+
+routes = APIRouter(tags=["live"])
+
+_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events until either side ends it: reset, enter, move, leave, status, reconnect",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@routes.get(
+    "/v1/live/events",
+    summary="Flights of a box as they move: server-sent events",
+    response_class=Response,
+    responses={**_EVENTS, **responses(422, 503)},
+)
+async def events(
+    query: Annotated[WatchQuery, Query()],
+    store: LiveStore,
+    clients: _Clients,
+    last_event_id: Annotated[str | None, Header(max_length=40, description="`id` of the last event that came")] = None,
+) -> Response:
+    """What enters, moves in and leaves a box, once a second. With an id, only what has changed since."""
+    if clients.full:
+        count_dropped("full")
+        raise unavailable(f"this process has {MOST_CLIENTS} streams already", "too-many-streams")
+    return EventStream(store.snapshots, clients, query.bbox, query.names, last_event_id or query.last_event_id)
+
+
+@routes.websocket("/v1/live/ws")
+async def socket(websocket: WebSocket, store: LiveStore, clients: _Clients) -> None:
+    """The same events as JSON messages."""
+    await websocket.accept()
+    if clients.full:
+        count_dropped("full")
+        await websocket.close(_TRY_LATER, "too many streams")
+        return
+    try:
+        query = WatchQuery.model_validate(dict(websocket.query_params))
+    except ValidationError as error:
+        await _refuse(websocket, error.errors()[0]["msg"])
+        return
+    with clients.counted("websocket"), suppress(WebSocketDisconnect):
+        await _Session(websocket, store.snapshots, query).run()
+
+
+class _Session:
+    """One WebSocket: pushes, and meanwhile listens for another box."""
+
+    def __init__(self, websocket: WebSocket, snapshots: Snapshots, query: WatchQuery) -> None:
+        self._websocket, self._snapshots = websocket, snapshots
+        self._names = query.names
+        self._box, self._last_id = query.bbox, query.last_event_id
+
+    async def run(self) -> None:
+        """Until the client leaves, says what we do not understand, takes nothing, or this process ends."""
+        pushing = asyncio.create_task(self._push())
+        hearing = asyncio.create_task(self._websocket.receive_text())
+        try:
+            while True:
+                await asyncio.wait({pushing, hearing}, return_when=asyncio.FIRST_COMPLETED)
+                if pushing.done():
+                    pushing.result()
+                    return
+                self._box, self._last_id = _asked_box(hearing.result()), None
+                await _end(pushing)
+                pushing = asyncio.create_task(self._push())
+                hearing = asyncio.create_task(self._websocket.receive_text())
+        except TimeoutError:
+            count_dropped("slow")
+            _abort(self._websocket.scope)
+        except ValueError as error:
+            await _refuse(self._websocket, str(error))
+        finally:
+            await _end(pushing, hearing)
+
+    async def _push(self) -> None:
+        async for update in updates(self._snapshots, self._box, self._last_id):
+            for message in as_messages(events_of(update, self._names)):
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._websocket.send_text(message)
+        await self._websocket.send_json({"event": "reconnect"})
+        await self._websocket.close(_RESTARTS)
+
+
+def _asked_box(message: str) -> Box | None:
+    """The box in a client's message; raises ValueError."""
+    asked = json.loads(message[:_LONGEST_MESSAGE])
+    if not isinstance(asked, dict) or asked.keys() != {"bbox"}:
+        raise ValueError('a message here is {"bbox": "west,south,east,north"}, or {"bbox": null} for everywhere')
+    return None if asked["bbox"] is None else parse_box(asked["bbox"])
+
+
+async def _refuse(websocket: WebSocket, reason: str) -> None:
+    await websocket.close(_BAD_DATA, reason.removeprefix("Value error, ").encode()[:120].decode("utf-8", "ignore"))
