@@ -31,7 +31,7 @@ from flight_platform.telemetry import (
     INGEST_RECORDS,
     configure_logging,
 )
-from streaming.blocklist import BlockList
+from streaming.blocklist import BlockList, Gate
 from streaming.dead_letters import letter, original_bytes
 from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError
 from streaming.process import Process, running
@@ -123,8 +123,8 @@ class _Sender:
 def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
     """Runs a feed until its source ends or the process is told to stop. Raises SettingsError for a bad block list."""
     limits = Limits.of(settings, backfill=backfill)
-    blocked = BlockList.read(settings.block_list)
-    with running(settings, Stage.FEED, source=source.name) as process, LayoutWatch(settings) as watch:
+    gate = Gate(settings)
+    with running(settings, Stage.FEED, source=source.name) as process, LayoutWatch(settings) as watch, gate:
         held_back = _HeldBack(settings, process.stop)
         outlet = _open_outlet(settings, source, process, watch)
         if outlet is None:
@@ -134,7 +134,7 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
             for batch in source.batches(process.stop):
                 now_ms = kafka.now_ms()
                 positions, refused = sift(batch, now_ms, limits)
-                sender.send(list(blocked.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
+                sender.send(list(gate.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
                 _tell(process.beat, source, batch, now_ms)
                 held_back.wait()
                 if polled(source):

@@ -72,7 +72,7 @@ class Rules:
     @classmethod
     def of(cls, settings: Settings, *, backfill: bool) -> "Rules":
         """The rules that the settings state; a backfill takes reports of any age."""
-        return cls(limits=Limits.of(settings, backfill=backfill), blocked=BlockList.read(settings.block_list))
+        return cls(limits=Limits.of(settings, backfill=backfill), blocked=BlockList.now(settings))
 
     def judge(self, letter: Letter, now_ms: int) -> Judgement:
         """A letter that has not been replayed, decoded and judged as if its record came now. Pure."""

@@ -88,7 +88,7 @@ def test_by_registration_as_soon_as_the_table_knows_it(history: History) -> None
 
 
 def test_a_rule_counts_on_its_days(history: History) -> None:
-    days = {"since": date(2026, 9, 21), "until": date(2026, 9, 22)}
+    days: dict[str, Any] = {"since": date(2026, 9, 21), "until": date(2026, 9, 22)}
     add_rules(history.connection, [rule(icao24="4ca001", **days)], actor="me")
     kept = []
     for day in (-1, 0, 1, 2):

@@ -23,7 +23,7 @@ from flight_platform.kafka import headers_of, partition_of
 from flight_platform.model import Position
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, Header, Reason, Stage
 from flight_platform.settings import Settings
-from flight_platform.testing import wait_until
+from flight_platform.testing import DatabaseUrls, wait_until
 from streaming import replay_dead_letters as replaying
 from streaming.dead_letter_topic import Wanted, read_all
 from streaming.dead_letters import POSITION_FORMAT, Mark, letter
@@ -98,9 +98,9 @@ def feed(settings: Settings, *words: str) -> None:
 
 @pytest.mark.parametrize("when", list(DIES))
 def test_a_replay_that_is_killed_and_started_again_brings_each_letter_back_once(
-    kafka_bootstrap: str, when: str, monkeypatch: pytest.MonkeyPatch
+    kafka_bootstrap: str, database: DatabaseUrls, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = new_settings(kafka_bootstrap)
+    settings = new_settings(kafka_bootstrap, **database)
     sent = [report(number) for number in range(30)]
     put_letters(settings, sent)
     code = f"""
@@ -129,8 +129,8 @@ list(replaying.replay(Settings.read(), Wanted()))
         assert message.partition() == partition_of(icao24, settings.kafka_partitions)
 
 
-def test_a_mark_behind_somebody_s_open_transaction_is_seen(kafka_bootstrap: str) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_a_mark_behind_somebody_s_open_transaction_is_seen(kafka_bootstrap: str, database: DatabaseUrls) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     put_letters(settings, [report(number) for number in range(8)])
     judged, outlet = list(replaying.dry_run(settings, EVERYTHING)), Outlet(settings)
     other = kafka.producer(settings, **{"transactional.id": settings.group("other")})
@@ -148,8 +148,8 @@ def test_a_mark_behind_somebody_s_open_transaction_is_seen(kafka_bootstrap: str)
     assert set(reported(settings).values()) == {1}
 
 
-def test_the_replay_that_started_last_has_the_way_back(kafka_bootstrap: str) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_the_replay_that_started_last_has_the_way_back(kafka_bootstrap: str, database: DatabaseUrls) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     put_letters(settings, [report(number) for number in range(4)])
     (*firsts, last) = replaying.dry_run(settings, EVERYTHING)
     slow = Outlet(settings)
@@ -163,9 +163,9 @@ def test_the_replay_that_started_last_has_the_way_back(kafka_bootstrap: str) -> 
 
 
 def test_filters_limit_and_a_dry_run_that_writes_nothing(
-    kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kafka_bootstrap: str, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = new_settings(kafka_bootstrap)
+    settings = new_settings(kafka_bootstrap, **database)
     put_letters(settings, [report(number) for number in range(6)])
     put_letters(settings, [report(6, latitude=91.0), report(7)], reason=Reason.OUT_OF_RANGE, source="attic")
 
@@ -204,9 +204,13 @@ def test_filters_limit_and_a_dry_run_that_writes_nothing(
 
 
 def test_what_a_feed_refused_is_shown_and_comes_back_when_it_may(
-    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+    kafka_bootstrap: str,
+    database: DatabaseUrls,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    settings = new_settings(kafka_bootstrap)
+    settings = new_settings(kafka_bootstrap, **database)
     old_ms = kafka.now_ms() - 3 * 86_400_000
     late = {
         "icao24": "3c6444",
@@ -237,8 +241,10 @@ def test_what_a_feed_refused_is_shown_and_comes_back_when_it_may(
     assert message.key() == b"3c6444"
 
 
-def test_ctrl_c_leaves_nothing_half_done(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_ctrl_c_leaves_nothing_half_done(
+    kafka_bootstrap: str, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     put_letters(settings, [report(number) for number in range(5)])
 
     def interrupted(_: Outlet) -> None:
@@ -256,9 +262,13 @@ def test_ctrl_c_leaves_nothing_half_done(kafka_bootstrap: str, monkeypatch: pyte
 
 
 def test_of_a_file_that_is_too_long_the_head_arrives_and_is_not_replayed(
-    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+    kafka_bootstrap: str,
+    database: DatabaseUrls,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    settings = new_settings(kafka_bootstrap)
+    settings = new_settings(kafka_bootstrap, **database)
     file = tmp_path / "aircraft.json"
     content = os.urandom(9_500_000)  # which no compression makes smaller
     file.write_bytes(content)
@@ -276,8 +286,10 @@ def test_of_a_file_that_is_too_long_the_head_arrives_and_is_not_replayed(
     assert "9500000" in said
 
 
-def test_fields_of_a_newer_writer_survive_tracker_dead_letter_and_replay(kafka_bootstrap: str, tmp_path: Path) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_fields_of_a_newer_writer_survive_tracker_dead_letter_and_replay(
+    kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path
+) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     good = encode(report(1)) + NEWER_FIELD
     refused = encode(report(2, latitude=99.0)) + NEWER_FIELD
     producer = kafka.producer(settings)

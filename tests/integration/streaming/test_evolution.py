@@ -10,7 +10,7 @@ from flight_platform.codec import encode
 from flight_platform.model import Position
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS
 from flight_platform.settings import Settings
-from flight_platform.testing import wait_until
+from flight_platform.testing import DatabaseUrls, wait_until
 from streaming.dead_letter_topic import Wanted
 from streaming.replay_dead_letters import Outcome, replay
 from tests import schema_versions
@@ -35,8 +35,8 @@ def send_newer(settings: Settings, reports: list[Position]) -> list[bytes]:
     return sent
 
 
-def test_a_newer_writers_fields_go_all_the_way(kafka_bootstrap: str, tmp_path: Path) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_a_newer_writers_fields_go_all_the_way(kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     now_ms = kafka.now_ms() - 200_000
     flown = [
         Position(icao24="4b1812", time=now_ms + s * 1000, received_at=now_ms, latitude=47 + s * 0.002, longitude=8.5)

@@ -13,7 +13,7 @@ NOW_MS = 1_700_000_000_000  # 2023-11-14
 SEEN = Position(
     icao24="3c6444", time=NOW_MS, received_at=NOW_MS, latitude=1.0, longitude=2.0, callsign="DLH1", squawk="1000"
 )
-HEAD = "icao24,callsign,action,until,reason\n"
+HEAD = "icao24,callsign,action,until,reason\n"  # the others may be left out
 
 
 def block_list(tmp_path: Path, rows: str) -> BlockList:
@@ -50,7 +50,8 @@ def test_anonymised_under_one_pseudonym_a_day(tmp_path: Path) -> None:
     ("row", "says"),
     [
         ("3c6444,,hide,,x", "action"),
-        (",,drop,,x", "neither"),
+        (",,drop,,x", "exactly one"),
+        ("3c6444,dlh1,drop,,x", "exactly one"),
         ("3c64,,drop,,x", "address"),
         ("3c6444,,drop,soon,x", "soon"),
     ],
@@ -58,6 +59,21 @@ def test_anonymised_under_one_pseudonym_a_day(tmp_path: Path) -> None:
 def test_bad_line_stops_the_start(tmp_path: Path, row: str, says: str) -> None:
     with pytest.raises(SettingsError, match=f"line 2.*{says}.*Example"):
         block_list(tmp_path, row)
+
+
+def test_days_and_registrations(tmp_path: Path) -> None:
+    path = tmp_path / "block.csv"
+    head = "icao24,registration,callsign,action,from,until,reason\n"
+    path.write_text(head + "3c6444,,,drop,2023-11-14,2023-11-14,a visit\n")
+    list_ = BlockList.read(path)
+    assert [len(list(list_.apply([SEEN], NOW_MS + days * 86_400_000))) for days in (-1, 0, 1)] == [1, 0, 1]
+    path.write_text(head + ",D-AIMA,,drop,,,owner\n")
+    with pytest.raises(SettingsError, match=r"line 2.*flight block-list import"):
+        BlockList.read(path)
+
+
+def test_the_stricter_rule_counts(tmp_path: Path) -> None:
+    assert list(block_list(tmp_path, "3c6444,,anonymise,,a\n,DLH1,drop,,b\n").apply([SEEN], NOW_MS)) == []
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from flight_platform.codec import encode
 from flight_platform.model import Position
 from flight_platform.names import Reason
-from streaming.blocklist import BlockList, Rule
+from flight_platform.privacy.rules import Rule, Subject, Treatment
+from streaming.blocklist import BlockList
 from streaming.dead_letter_topic import Wanted
 from streaming.dead_letters import Letter, Mark
 from streaming.feed import Limits
@@ -61,9 +62,13 @@ def test_what_cannot_be_decoded_alone_says_so() -> None:
     assert "lines before it" in judgement.detail
 
 
-@pytest.mark.parametrize(("action", "outcome"), [("drop", Outcome.BLOCKED), ("anonymise", Outcome.REPLAYED)])
-def test_the_block_list_of_today_counts(action: str, outcome: Outcome) -> None:
-    blocked = BlockList(by_address={REPORT.icao24: Rule(action=action, until=date(2100, 1, 1), reason="")})
+@pytest.mark.parametrize(
+    ("treatment", "outcome"), [(Treatment.DROP, Outcome.BLOCKED), (Treatment.ANONYMISE, Outcome.REPLAYED)]
+)
+def test_the_block_list_of_today_counts(treatment: Treatment, outcome: Outcome) -> None:
+    subject = Subject(icao24=REPORT.icao24)
+    rule = Rule(subject=subject, treatment=treatment, reason="", address=REPORT.icao24, until=date(2100, 1, 1))
+    blocked = BlockList.of([rule])
     judgement = Rules(limits=LIMITS, blocked=blocked).judge(letter_of(), NOW_MS)
     assert judgement.outcome is outcome
     assert all(report.data is None and report.position.icao24 != REPORT.icao24 for report in judgement.reports)
