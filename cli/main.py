@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, doctor, lifecycle, replay_dead_letters, sql, stages, stall, status, stores
+from cli import dead_letters, doctor, grow_topics, lifecycle, replay_dead_letters, sql, stages, stall, status, stores
 from cli.output import fail
 from flight_platform.errors import FlightError, SettingsError
 
@@ -103,6 +103,7 @@ def _assemble_stores() -> None:
     topics = _group("topics", "Kafka's topics.", panel)
     _add(topics, "create", stores.create_topics, "flight topics create")
     _add(topics, "list", stores.list_topics, "flight topics list --json")
+    _add(topics, "grow", grow_topics.grow_topics, "flight topics grow --partitions 24")
     partitions = _group("partitions", "The hours of history.", panel)
     _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
     _add(partitions, "list", stores.list_partitions, "flight partitions list")

@@ -85,11 +85,15 @@ def grow(
     growing = _Growing(settings, partitions, progress or Quiet(), patience_s)
     try:
         return growing.run()
+    except GrowthError as error:
+        raise GrowthError(f"{error}; {growing.meanwhile}") from error.__cause__
     except KafkaException as error:
         raise ServerUnavailableError(
-            f"Kafka at {settings.kafka_bootstrap} does not answer: {error.args[0].str()}. "
-            f"The same command again goes on where this one was; {growing.meanwhile()}"
+            f"Kafka at {settings.kafka_bootstrap} does not answer ({error.args[0].str()}): start it, or name your "
+            f"broker in FLIGHT_KAFKA_BOOTSTRAP; {growing.meanwhile}"
         ) from error
+    except KeyboardInterrupt:
+        raise GrowthError(f"interrupted; {growing.meanwhile}") from None
 
 
 class _Growing:
@@ -117,9 +121,12 @@ class _Growing:
         held_s = time.monotonic() - (self._held_since or 0.0)
         return Grown(before=min(before.reports, before.positions), partitions=self._target, moved=moved, held_s=held_s)
 
+    @property
     def meanwhile(self) -> str:
-        """What holds while a growth is not at its end."""
-        return "feeds hold what comes until then" if self._held_since is not None else "nothing has changed"
+        """How things stand where a growth did not come to its end."""
+        if self._held_since is None:
+            return "nothing has grown, and feeds go on"
+        return f"feeds hold what comes until `flight topics grow --partitions {self._target}` has gone on to its end"
 
     def _layout(self) -> Layout:
         return read_layout(self._admin, self._settings)
@@ -157,7 +164,6 @@ class _Growing:
                 if self._held_since is not None and self._layout().agrees:
                     self._release()
                     self._held_since = None
-                    self._progress.note("nothing has grown, and feeds go on")
             raise
 
     def _hold(self) -> None:
@@ -185,8 +191,8 @@ class _Growing:
 
     def _who_does_not_hold(self) -> str:
         return (
-            "flight.reports still gets reports: a feed does not hold. `flight status` shows the notes of all feeds; "
-            "one of another version, a replay of dead letters or a producer of your own has to be stopped by hand"
+            "flight.reports still gets reports: a feed does not hold. `flight status` has the notes of all feeds; one "
+            "of an older version, a replay of dead letters or a producer of your own has to be stopped by hand"
         )
 
     def _drain(self) -> None:
@@ -250,7 +256,7 @@ class _Growing:
         deadline = time.monotonic() + self._patience_s
         while not done():
             if time.monotonic() > deadline:
-                raise GrowthError(f"{problem()} (waited {self._patience_s:g} s; {self.meanwhile()})")
+                raise GrowthError(f"{problem()} (waited {self._patience_s:g} s)")
             time.sleep(_LOOK_S)
 
     def _members(self, stage: Stage) -> list[str]:

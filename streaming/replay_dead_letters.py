@@ -23,6 +23,7 @@ from confluent_kafka import KafkaException, Producer
 from flight_platform import kafka
 from flight_platform.codec import encode
 from flight_platform.errors import FencedError, FlightError, UndecodableError
+from flight_platform.layout import read_layout
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Reason
 from flight_platform.settings import Settings
 from streaming.blocklist import BlockList
@@ -145,9 +146,11 @@ def replay(
 ) -> Iterator[Judgement]:
     """Replays the letters that are wanted, at most `limit` of them; yields each when its transaction is committed.
 
-    Raises FencedError where another replay has taken over, FlightError where Kafka refuses a transaction: what was
-    yielded is done, the rest is not.
+    Raises FencedError where another replay has taken over, FlightError where the topics grow or Kafka refuses a
+    transaction: what was yielded is done, the rest is not.
     """
+    if not read_layout(kafka.admin(settings), settings).settled:
+        raise FlightError("the topics grow, and nothing may be sent meanwhile: start the replay again after that")
     outlet = Outlet(settings)  # first: what another replay has open ends here, so that the marks are all of them
     marks = _marks(settings)
     chunk: list[Judgement] = []
