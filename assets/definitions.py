@@ -8,9 +8,16 @@ import dagster as dg
 from assets.alerts import house, tell
 from assets.analysts import analysts
 from assets.automation import automation
+from assets.flights import flights_in_the_air, history_flights, open_flights
 from assets.hours import history_hours
 from assets.partitions import history_partitions
-from assets.reference import reference_airports
+from assets.reference import (
+    load_reference_files,
+    reference_aircraft,
+    reference_airports,
+    reference_files,
+    reference_runways,
+)
 from assets.resources import Platform
 from assets.schedules import airports_weekly, load_airports, look_at_hours, make_partitions, partitions_ahead
 from assets.sensors import closed_hours, first_start, heartbeats
@@ -21,11 +28,20 @@ from assets.streams import STREAMS, streams_are_moving
 def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions, with these resources in place of their namesakes: `platform`."""
     return dg.Definitions(
-        assets=[*STREAMS, history_partitions, history_hours, history_statistics, reference_airports],
+        assets=[
+            *STREAMS,
+            history_partitions,
+            history_hours,
+            history_statistics,
+            history_flights,
+            reference_airports,
+            reference_aircraft,
+            reference_runways,
+        ],
         asset_checks=[streams_are_moving],
-        jobs=[make_partitions, look_at_hours, load_airports],
-        schedules=[partitions_ahead, airports_weekly],
-        sensors=[heartbeats, house, tell, closed_hours, first_start, automation, analysts],
+        jobs=[make_partitions, look_at_hours, load_airports, open_flights, load_reference_files],
+        schedules=[partitions_ahead, airports_weekly, flights_in_the_air],
+        sensors=[heartbeats, house, tell, closed_hours, first_start, automation, analysts, reference_files],
         resources={"platform": Platform(), **(resources or {})},
         # Runs are short and call the database: in one process they take 3 s, in several 11 s.
         executor=dg.in_process_executor,

@@ -1,9 +1,11 @@
 """The sensors: what the heartbeats tell, every five seconds, and what is missing, twice a minute.
 
-    ops.heartbeats ──► freshness.look ──► alerts.settle ──► ops.incidents, log, receivers
+    ops.heartbeats ──► freshness.look ──► alerts.settle ──► ops.incidents, ops.outbox, log
+                             ├──► gaps.record ──► ops.gaps
                              └──► events of the stream assets: one a minute, and each change of their check
 
-They hold no logic of their own: freshness and alerts are plain functions in `flight_platform/`. The sensors of Dagster
+Who is told, and of what else, is the matter of `alerts.py`: a receiver that hangs must not keep this from looking. They
+hold no logic of their own: freshness and alerts are plain functions in `flight_platform/`. The sensors of Dagster
 run every 5 s; an interval of 1 s means each of these rounds, one of 5 s would mean now each and now every other.
 """
 
@@ -21,7 +23,7 @@ from assets.partitions import key_of, range_tags
 from assets.resources import Platform
 from assets.schedules import AIRPORTS_KEY, is_busy, load_airports, look_at_hours
 from assets.streams import ASSET_OF, CHECK, STREAMS, hops_of
-from flight_platform import alerts, freshness
+from flight_platform import alerts, freshness, gaps
 from flight_platform.freshness import Hop, Sighting
 from flight_platform.names import Stage
 
@@ -63,7 +65,7 @@ class Cursor:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Reads the heartbeats of all processes: reports the streams once a minute, opens an incident for a hop that "
-        "has stopped and closes it when it moves again, and sends the alerts."
+        "has stopped and closes it when it moves again, and writes down what was lost for good."
     ),
 )
 def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
@@ -74,16 +76,17 @@ def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
         sighting = freshness.look(
             connection, cursor.memory, alerts.open_stalls(connection), threshold_s=settings.stall_threshold_s
         )
-        changes = alerts.settle(connection, [alerts.Alert.of(s) for s in sighting.stalls], settings.alert_urls)
+        stalls = [alerts.Alert.of(stall) for stall in sighting.stalls]
+        changes = alerts.settle(connection, stalls, alerts.receivers(settings))
+        gaps.record(connection, sighting, threshold_s=settings.stall_threshold_s)
         freshness.sign_of_life(connection, settings.instance, _STARTED_AT, f"{len(changes.open)} open incidents")
-        alerts.deliver(connection, settings.alert_urls)
         freshness.sweep(connection, sighting.now)
     cursor.memory = sighting.memory
     events: list[dg.AssetCheckEvaluation | dg.AssetMaterialization] = [
         *asset_changes(sighting, cursor),
         *asset_reports(sighting, cursor),
     ]
-    told = "; ".join(f"{stall.name}: {stall.cause}" for stall in sighting.stalls) or "all hops move"
+    told = "; ".join(f"{stall.name}: {stall.detail}" for stall in sighting.stalls) or "all hops move"
     skip = None if events else dg.SkipReason(told)
     return dg.SensorResult(asset_events=events, skip_reason=skip, cursor=cursor.write())
 
@@ -111,7 +114,7 @@ def asset_changes(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetCheckE
 
 def _about(stall: freshness.Stall) -> dict[str, str | None]:
     last_good = stall.last_good.isoformat() if stall.last_good else None
-    return {"since": stall.since.isoformat(), "last good value": last_good, "cause": stall.cause}
+    return {"since": stall.since.isoformat(), "last good value": last_good, "cause": stall.detail}
 
 
 def asset_reports(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetMaterialization]:

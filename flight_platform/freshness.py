@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 import psycopg
@@ -29,11 +30,26 @@ WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
 KEEP_DEAD: Final = timedelta(minutes=5)  # how long the row of a dead process with a living successor is kept
 _GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one report a minute is no recovery
 _LOOK_S: Final = 5.0  # how often a look is taken; what happened between two is dated half-way
+_PATIENCE_PERIODS: Final = 2.0  # a source that gives something each minute is not silent before two have passed
 _DEAD: Final = "its process does not answer: killed, hung, or cut off from Postgres"
 _NOTES_IN_WAIT: Final = {
     "starting": "it has been starting all the time; does Kafka answer?",
     "waiting for Kafka": "Kafka does not take its reports",
 }
+_NOTES_OF_STORES: Final = ("waiting for Postgres", "live servers away")  # how the notes of consumers begin that wait
+
+
+class Cause(StrEnum):
+    """Why a hop stands still, as one word: the closed list by which alerts are grouped."""
+
+    SOURCE_STALLED = "source_stalled"
+    FEED_DEAD = "feed_dead"
+    KAFKA_UNREACHABLE = "kafka_unreachable"
+    TRACKER_DEAD = "tracker_dead"
+    CONSUMER_DEAD = "consumer_dead"  # live or history
+    STORE_UNREACHABLE = "store_unreachable"
+    LAG_GROWING = "lag_growing"
+    CONSUMER_STUCK = "consumer_stuck"  # alive, its store too, and it takes nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +66,9 @@ class Beat:
     lag_records: int | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
+    repeatable: bool | None = None
+    period_s: float | None = None
+    concerns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +83,10 @@ class Hop:
     lag_records: int | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
+    started_at: float | None = None  # of its oldest living process
+    repeatable: bool | None = None  # of a feed, as all below: whether its source can give again what was missed
+    period_s: float | None = None  # how often its source gives something
+    concerns: Mapping[str, str] = field(default_factory=dict)  # what a person has to see to, by kind
 
     @property
     def alive(self) -> bool:
@@ -121,7 +144,8 @@ class Stall:
     source: str
     since: datetime
     last_good: datetime | None
-    cause: str
+    cause: Cause
+    detail: str  # the cause in words
 
     @property
     def name(self) -> str:
@@ -151,11 +175,21 @@ def look(
 
     `open_names` are the hops that an open incident names: they stay stalled until they have shown life twice.
     """
+    clock, beats = _read(connection, now)
+    return judge(beats, memory, open_names, threshold_s=threshold_s, now=clock)
+
+
+def see(connection: psycopg.Connection[Any]) -> tuple[datetime, dict[str, Hop]]:
+    """The hops as they are, unjudged, and the database's clock."""
+    clock, beats = _read(connection, None)
+    return clock, _hops(beats, clock.timestamp())
+
+
+def _read(connection: psycopg.Connection[Any], now: datetime | None) -> tuple[datetime, list[Beat]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query("freshness_heartbeats"), {"now": now}).fetchall()
-    clock: datetime = rows[0]["now"]
     beats = [Beat(**{k: v for k, v in row.items() if k != "now"}) for row in rows if row["stage"] is not None]
-    return judge(beats, memory, open_names, threshold_s=threshold_s, now=clock)
+    return rows[0]["now"], beats
 
 
 def sweep(connection: psycopg.Connection[Any], now: datetime) -> int:
@@ -169,6 +203,7 @@ def sign_of_life(connection: psycopg.Connection[Any], instance: str, started_at:
     row: dict[str, Any] = dict.fromkeys(("watermark", "source_clock", "lag_records", "metrics_port"))
     row |= {"stage": WATCHMAN, "instance": instance, "source": "", "started_at": started_at, "note": note}
     row |= {"counters": "{}", "rss_bytes": resident_bytes(), "pid": os.getpid()}
+    row |= {"repeatable": None, "period_s": None, "concerns": "{}"}
     connection.execute(query("heartbeat"), row)
 
 
@@ -217,19 +252,27 @@ class _Bench:
         settled = accepted if moved else min(accepted, pulse.count)
         self.pulses[feed.name] = replace(pulse, count=settled)
         if not feed.alive:
-            self._settle(feed, good=False, baseline=feed.beat_at, cause=_DEAD)
+            self._settle(feed, good=False, baseline=feed.beat_at, cause=Cause.FEED_DEAD, detail=_DEAD)
         elif feed.note in _NOTES_IN_WAIT:
-            self._settle(feed, good=False, cause=_NOTES_IN_WAIT[feed.note])
+            self._settle(feed, good=False, cause=Cause.KAFKA_UNREACHABLE, detail=_NOTES_IN_WAIT[feed.note])
         else:
             waits = accepted > settled and _ahead_s(feed.source_clock, feed.watermark) > 0
-            self._settle(feed, good=not waits, cause="what it accepts is not acknowledged; does Kafka answer?")
+            detail = "what it accepts is not acknowledged; does Kafka answer?"
+            self._settle(feed, good=not waits, cause=Cause.KAFKA_UNREACHABLE, detail=detail)
 
     def judge_source(self, source: Hop, feed: Hop) -> None:
         """A source is good while its own clock moves, be the sky empty; unknown while its feed is not in order."""
         pulse = self.follow(source)
         in_order = feed.alive and feed.note not in _NOTES_IN_WAIT
         good = (pulse.moved_at == self._at) if in_order else None
-        self._settle(source, good=good, cause="its feed is alive, but the source gives nothing new")
+        told = "".join(f"; {text}" for text in feed.concerns.values())
+        self._settle(
+            source,
+            good=good,
+            cause=Cause.SOURCE_STALLED,
+            detail=f"its feed is alive, but the source gives nothing new{told}",
+            threshold_s=max(self._threshold_s, _PATIENCE_PERIODS * (feed.period_s or 0.0)),
+        )
 
     def judge_consumer(self, hop: Hop, upstream: Hop) -> None:
         """A consumer is good while it has, or comes nearer to, what the hop before it has passed on."""
@@ -244,14 +287,17 @@ class _Bench:
         # It can be blamed for what it leaves lying only while something comes: not if the hop before has stopped too.
         baseline = max(pulse.good_at, ahead.resumed_at)
         due = ahead.moved_at - baseline > self._threshold_s / 2
-        if hop.beat_at is None:
-            self._settle(hop, good=None if not due else False, baseline=baseline, cause="no such process runs")
-        elif not hop.alive:
-            self._settle(hop, good=False, baseline=hop.beat_at, cause=_DEAD)
+        blamed = False if due else None
+        if not hop.alive:
+            dead = Cause.TRACKER_DEAD if hop.stage is Stage.TRACK else Cause.CONSUMER_DEAD
+            if hop.beat_at is None:
+                self._settle(hop, good=blamed, baseline=baseline, cause=dead, detail="no such process runs")
+            else:
+                self._settle(hop, good=False, baseline=hop.beat_at, cause=dead, detail=_DEAD)
         else:
             state = "falls further behind" if moved else "takes nothing"
-            cause = f"its process is alive and {state}{_waiting(hop)}"
-            self._settle(hop, good=good or (None if not due else False), baseline=baseline, cause=cause)
+            detail = f"its process is alive and {state}{_waiting(hop)}"
+            self._settle(hop, good=good or blamed, baseline=baseline, cause=_why(hop, moved=moved), detail=detail)
 
     def follow(self, hop: Hop) -> Pulse:
         """Brings a hop's pulse up to date: has what it tells moved since the last look?"""
@@ -268,7 +314,16 @@ class _Bench:
         self.pulses[hop.name] = pulse
         return pulse
 
-    def _settle(self, hop: Hop, *, good: bool | None, cause: str, baseline: float | None = None) -> None:
+    def _settle(
+        self,
+        hop: Hop,
+        *,
+        good: bool | None,
+        cause: Cause,
+        detail: str,
+        baseline: float | None = None,
+        threshold_s: float | None = None,
+    ) -> None:
         """Writes down how the hop is; None: it cannot be told, so nothing opens and nothing closes."""
         pulse, is_open = self.pulses[hop.name], hop.name in self._open
         if good:
@@ -278,7 +333,7 @@ class _Bench:
         elif good is None and not is_open and baseline is None:
             pulse = replace(pulse, good_at=self._at)
         silent_since = pulse.good_at if baseline is None else max(pulse.good_at, baseline)
-        if good is False and self._at - silent_since > self._threshold_s:
+        if good is False and self._at - silent_since > (threshold_s or self._threshold_s):
             pulse = replace(pulse, goods=0)
         self.pulses[hop.name] = pulse
         if pulse.goods == 0 or (is_open and pulse.goods < _GOODS_TO_CLOSE):
@@ -289,6 +344,7 @@ class _Bench:
                     since=datetime.fromtimestamp(silent_since, UTC),
                     last_good=None if pulse.mark is None else datetime.fromtimestamp(pulse.mark, UTC),
                     cause=cause,
+                    detail=detail,
                 )
             )
 
@@ -324,6 +380,10 @@ def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
         lag_records=sum(lags) if lags else None,
         counters=counters,
         note=newest.note,
+        started_at=min((beat.started_at.timestamp() for beat in living), default=None),
+        repeatable=newest.repeatable,
+        period_s=max((beat.period_s for beat in living if beat.period_s), default=None),
+        concerns={kind: text for beat in living for kind, text in beat.concerns.items()},
     )
 
 
@@ -342,6 +402,15 @@ def _ahead_s(first: float | None, second: float | None) -> float:
     if first is None:
         return 0.0
     return float("inf") if second is None else first - second
+
+
+def _why(hop: Hop, *, moved: bool) -> Cause:
+    """Why a living consumer does not keep up."""
+    if hop.note.startswith(_NOTES_OF_STORES):
+        return Cause.STORE_UNREACHABLE
+    if hop.note in _NOTES_IN_WAIT:
+        return Cause.KAFKA_UNREACHABLE
+    return Cause.LAG_GROWING if moved else Cause.CONSUMER_STUCK
 
 
 def _waiting(hop: Hop) -> str:

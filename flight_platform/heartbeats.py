@@ -2,13 +2,19 @@
 
 They are how the control plane sees the data plane: consumers know nothing of Dagster. A heartbeat that cannot be
 written (Postgres is down) is no reason to stop: it is said once and tried again.
+
+What depends on nobody but the process itself is told in its metrics at the same time: whether Postgres takes the row,
+and how long ago the control plane looked. So Prometheus sees what Dagster cannot.
 """
 
 import json
+import math
 import os
 import threading
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -17,6 +23,7 @@ import structlog
 
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.telemetry import DEPENDENCY_UP, WATCHMAN_AGE
 
 log = structlog.get_logger()
 
@@ -25,11 +32,25 @@ _DELETE = "DELETE FROM ops.heartbeats WHERE stage = %(stage)s AND instance = %(i
 BEAT_S = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What a feed knows of its source at the moment.
+
+    repeatable: whether it can be asked again for what was missed; period_s: how often it gives something; concerns:
+    what a person has to see to, by kind (credits, credentials), in words.
+    """
+
+    repeatable: bool | None = None
+    period_s: float | None = None
+    concerns: Mapping[str, str] = field(default_factory=dict)
+
+
 class Heartbeat:
     """What one process says of itself. Set the fields from the working thread; a thread of its own writes them.
 
     watermark_ms: newest event time that this process has passed on; source_clock_ms: newest time that the source itself
-    has told (so that a quiet sky is not a stall); lag_records: what waits in Kafka; counts: totals by outcome.
+    has told (so that a quiet sky is not a stall); lag_records: what waits in Kafka; counts: totals by outcome;
+    about_source: asked at each beat, in the beat's thread.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -40,6 +61,7 @@ class Heartbeat:
         self.counts: Counter[str] = Counter()
         self.note = "starting"
         self.metrics_port: int | None = None
+        self.about_source: Callable[[], SourceFacts] = SourceFacts
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
         self._stop = threading.Event()
@@ -68,12 +90,14 @@ class Heartbeat:
                         connect_timeout=3,
                         application_name=f"{self.instance} heartbeat",
                     )
-                connection.execute(_UPSERT, self._row())
+                self._tell(connection.execute(_UPSERT, self._row()).fetchone())
                 reported = False
             except psycopg.Error as error:
                 if not reported:
                     log.warning("heartbeat_failed", problem=str(error).strip())
                 reported = True
+                DEPENDENCY_UP.labels("postgres").set(0)
+                WATCHMAN_AGE.set(math.nan)  # nobody knows
                 if connection is not None:
                     connection.close()
                 connection = None
@@ -83,7 +107,13 @@ class Heartbeat:
                 if self._on_purpose:
                     connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
+    def _tell(self, answer: tuple[float | None] | None) -> None:
+        DEPENDENCY_UP.labels("postgres").set(1)
+        age_s = answer[0] if answer else None
+        WATCHMAN_AGE.set(math.inf if age_s is None else age_s)
+
     def _row(self) -> dict[str, object]:
+        facts = self.about_source()
         return {
             "stage": self.stage,
             "instance": self.instance,
@@ -97,6 +127,9 @@ class Heartbeat:
             "metrics_port": self.metrics_port,
             "note": self.note,
             "pid": os.getpid(),
+            "repeatable": facts.repeatable,
+            "period_s": facts.period_s,
+            "concerns": json.dumps(dict(facts.concerns)),
         }
 
 

@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     )
     history_port: int = Field(8082, ge=0, le=65535, examples=[8082])
     dagster_port: int = Field(3000, ge=1, le=65535, examples=[3000])
+    quality_url: str | None = Field(
+        None,
+        pattern=r"https?://.+",
+        examples=["https://flights.example/quality"],
+        description="where people reach the history API's /quality: Data Docs; unset: on this machine",
+    )
 
     # This process
     instance: str = Field(

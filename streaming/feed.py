@@ -35,7 +35,7 @@ from streaming.blocklist import BlockList, Gate
 from streaming.dead_letters import letter, original_bytes
 from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError
 from streaming.process import Process, running
-from streaming.sources.base import Batch, Refused, Source, polled, record_format
+from streaming.sources.base import Batch, Refused, Source, facts_of, polled, record_format
 from streaming.spool import open_spool
 from streaming.tracking import Aircraft, Outcome, Report, Verdict
 
@@ -117,7 +117,9 @@ class _Sender:
         self._outlet.put(records, max((p.time for p in positions), default=0))
         self._beat.counts["accepted"] += len(positions)
         INGEST_RECORDS.labels(self._source.name, "accepted").inc(len(positions))
-        INGEST_RECORDS.labels(self._source.name, "rejected").inc(len(refused))
+        late = sum(item.reason is Reason.TOO_LATE for item in refused)
+        INGEST_RECORDS.labels(self._source.name, "late").inc(late)
+        INGEST_RECORDS.labels(self._source.name, "rejected").inc(len(refused) - late)
 
 
 def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
@@ -125,6 +127,7 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
     limits = Limits.of(settings, backfill=backfill)
     gate = Gate(settings)
     with running(settings, Stage.FEED, source=source.name) as process, LayoutWatch(settings) as watch, gate:
+        process.beat.about_source = partial(facts_of, source)
         held_back = _HeldBack(settings, process.stop)
         outlet = _open_outlet(settings, source, process, watch)
         if outlet is None:
@@ -132,11 +135,12 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
         sender = _Sender(settings, source, process.beat, outlet)
         try:
             for batch in source.batches(process.stop):
+                if held_back.loses(source):
+                    continue
                 now_ms = kafka.now_ms()
                 positions, refused = sift(batch, now_ms, limits)
                 sender.send(list(gate.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
                 _tell(process.beat, source, batch, now_ms)
-                held_back.wait()
                 if polled(source):
                     process.stop.wait(outlet.fill * _LONGEST_PAUSE_S)
         except StoppedError:
@@ -186,10 +190,14 @@ class _HeldBack:
         self._until = time.monotonic() + seconds
         log.warning("source_held_back", seconds=seconds)
 
-    def wait(self) -> None:
-        """Waits out the stall, if there is one."""
-        while time.monotonic() < self._until and not self._stop.wait(0.2):
-            pass
+    def loses(self, source: Source) -> bool:
+        """Waits out the stall, if there is one, with a source that can wait; whether what another one said is lost, as
+        it is in a real stall."""
+        while time.monotonic() < self._until and not self._stop.is_set():
+            if not facts_of(source).repeatable:
+                return True
+            self._stop.wait(0.2)
+        return False
 
 
 def dry_run(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from flight_platform.dependencies import watched
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
@@ -42,7 +43,8 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
     log.info("started", metrics_port=beat.metrics_port)
     failed = True
     try:
-        yield Process(stop, beat)
+        with watched(settings):
+            yield Process(stop, beat)
         failed = False
     finally:
         beat.stop(on_purpose=not failed)

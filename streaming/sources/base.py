@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flight_platform.errors import UndecodableError
+from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
 from flight_platform.names import Reason
 
@@ -50,6 +51,12 @@ def polled(source: "Source") -> bool:
     return bool(getattr(source, "polled", False))
 
 
+def facts_of(source: "Source") -> SourceFacts:
+    """What a source knows of itself at the moment: whether it can repeat, where it says no more."""
+    facts = getattr(source, "facts", None)
+    return facts() if facts is not None else SourceFacts(repeatable=source.repeatable)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What a source yields at one time.
@@ -75,7 +82,8 @@ class Source(Protocol):
 
     A source may have a `record_format`: the name of what one original is, by which `streaming/originals.py` knows how
     to decode it again. One that polls has `polled = True`: while Kafka is away, its next batch
-    is asked for later.
+    is asked for later. One that knows more of itself (how often it gives something, that its credits are spent) has
+    `facts() -> SourceFacts`, which another thread calls.
     """
 
     name: str  # low cardinality: the `source` of every report

@@ -14,6 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from flight_platform.errors import SettingsError, UndecodableError
+from flight_platform.heartbeats import SourceFacts
 from flight_platform.names import Reason
 from streaming.sources import clock, fields, kinds
 from streaming.sources.base import Batch, Refused, Source, exception_text
@@ -112,7 +113,12 @@ class OpenSky:
             limited=(urlsplit(url).hostname or "").endswith("opensky-network.org"),
         )
         self._told = False
+        self._concerns: dict[str, str] = {}
         self._new = NewOnly()
+
+    def facts(self) -> SourceFacts:
+        """It gives something at each poll, as long as there are credits and its account is good."""
+        return SourceFacts(repeatable=False, period_s=self._pause_s(), concerns=self._concerns)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """What is new at each poll, until `stop` is set."""
@@ -148,8 +154,9 @@ class OpenSky:
         remaining = seconds(answer.headers, "X-Rate-Limit-Remaining")
         if remaining is not None:
             self._budget.told(remaining, time.monotonic())
+        asked_s = seconds(answer.headers, "X-Rate-Limit-Retry-After-Seconds", "Retry-After")
+        self._concerns = concerns_of(answer, remaining, asked_s)
         if not answer.good:
-            asked_s = seconds(answer.headers, "X-Rate-Limit-Retry-After-Seconds", "Retry-After")
             return Outcome(code=answer.code, problem=answer.problem, pause_s=asked_s, throttled=answer.code == "429")
         try:
             batch = decode_content(answer.content, self.name)
@@ -162,6 +169,16 @@ class OpenSky:
         if isinstance(token, Answer):
             return token
         return self._http.get(self._url, params=_parameters(self._bbox), token=token)
+
+
+def concerns_of(answer: Answer, credits_left: float | None, pause_s: float | None) -> dict[str, str]:
+    """What a person has to see to: a refused account, spent credits. Pure."""
+    if answer.code.removeprefix("token_") in {"400", "401", "403"}:
+        return {"credentials": f"the account is refused: {answer.problem}"}
+    if answer.code == "429" or (credits_left is not None and credits_left <= 0):
+        when = f"; new ones come in {pause_s / 3600:.1f} h" if pause_s else ""
+        return {"credits": f"the credits of the account are spent{when}"}
+    return {}
 
 
 class OpenSkyFile:

@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 import structlog
 
 from flight_platform.errors import SettingsError, UndecodableError
+from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
 from flight_platform.names import Reason
+from flight_platform.telemetry import INGEST_RECORDS
 from streaming.sources import clock, fields, kinds
 from streaming.sources.base import Batch, Refused, Source, exception_text
 from streaming.sources.http import Http, seconds
@@ -53,6 +55,9 @@ class NewOnly:
                 self._last[position.icao24] = (position.time, position.latitude, position.longitude)
                 new.positions.append(position)
                 new.originals.append(original)
+        if len(new.positions) < len(batch.positions):
+            duplicates = len(batch.positions) - len(new.positions)
+            INGEST_RECORDS.labels(batch.positions[0].source, "duplicate").inc(duplicates)
         self._polls += 1
         if self._polls % self._SWEEP_POLLS == 0 and batch.clock_ms is not None:
             oldest = batch.clock_ms - self.FORGET_MS
@@ -85,6 +90,10 @@ class Readsb:
         self._url, self._file, self._interval_s = url, file, interval_s
         self._http = Http()
         self._new = NewOnly()
+
+    def facts(self) -> SourceFacts:
+        """It gives something at each poll."""
+        return SourceFacts(repeatable=False, period_s=self._interval_s)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """What is new, at each interval, until `stop` is set."""

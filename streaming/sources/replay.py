@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from flight_platform.errors import SettingsError
+from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
 from streaming.sources import clock, kinds
 from streaming.sources.base import Batch, Source
@@ -75,6 +76,10 @@ class Replay:
         """What one original is. Where times are moved, none of them says what was refused."""
         moved = self._rebase is not None or self._shift_ms
         return "recording" if moved else _RECORD_FORMATS.get(self.format, "recording")
+
+    def facts(self) -> SourceFacts:
+        """A recording that plays as the present never tells the same time twice: what was missed of it is gone."""
+        return SourceFacts(repeatable=self._rebase is None)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """The reports, again and again where it loops."""

@@ -11,7 +11,10 @@ SELECT
     h.source_clock,
     h.lag_records,
     h.counters,
-    h.note
+    h.note,
+    h.repeatable,
+    h.period_s,
+    coalesce(h.concerns, '{}') AS concerns
 FROM (VALUES (1)) AS one_row
 LEFT JOIN ops.heartbeats AS h ON true
 ORDER BY h.stage, h.source, h.instance;

@@ -1,28 +1,29 @@
-"""Incidents and their delivery, on a real database."""
+"""Incidents and their delivery, on a real database and with receivers on real sockets."""
 
-import http.server
-import json
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 import pytest
 
-from flight_platform.alerts import MAX_ATTEMPTS, Alert, deliver, open_stalls, settle
-from flight_platform.freshness import Stall
+from flight_platform.alerts import Alert, open_stalls, settle
+from flight_platform.freshness import Cause, Stall
 from flight_platform.names import Stage
+from flight_platform.outbox import deliver, resend
 from flight_platform.testing import DatabaseUrls
+from tests.integration.dagster.receivers import Receiver, receiver
 
 pytestmark = pytest.mark.integration
 
 NOW = datetime.now(UTC)
+ALARM, CLEAR = "[critical] stall:track", "[resolved] stall:track"
 
 
 def alert(stage: Stage = Stage.TRACK, source: str = "") -> Alert:
-    return Alert.of(Stall(stage=stage, source=source, since=NOW, last_good=None, cause="a test"))
+    return Alert.of(
+        Stall(stage=stage, source=source, since=NOW, last_good=None, cause=Cause.TRACKER_DEAD, detail="a test")
+    )
 
 
 def incidents(connection: psycopg.Connection) -> list[tuple[str, bool]]:
@@ -30,18 +31,19 @@ def incidents(connection: psycopg.Connection) -> list[tuple[str, bool]]:
     return [(key, is_open) for key, is_open in rows]
 
 
-class Receivers:
-    """Stands for apprise: remembers what each address was told; some do not take it."""
+def an_hour_passes(connection: psycopg.Connection) -> None:
+    """For the incidents and the messages that wait for their next try."""
+    connection.execute(
+        "UPDATE ops.incidents SET opened_at = opened_at - interval '1 hour', closed_at = closed_at - interval '1 hour',"
+        " seen_at = seen_at - interval '1 hour'"
+    )
+    connection.execute(
+        "UPDATE ops.outbox SET event_at = event_at - interval '1 hour', next_try_at = next_try_at - interval '1 hour'"
+    )
 
-    def __init__(self, *failing: str) -> None:
-        self.failing, self.told, self.asked = set(failing), list[tuple[str, str]](), list[str]()
 
-    def __call__(self, address: str, title: str, _body: str) -> bool:
-        self.asked.append(address)
-        if address in self.failing:
-            raise ConnectionError(address)
-        self.told.append((address, title))
-        return True
+def titles(told: Receiver) -> list[str]:
+    return [sent["title"] for sent in told.got]
 
 
 def test_a_stall_is_one_incident_however_often_it_is_seen_and_a_new_one_after_the_all_clear(
@@ -52,6 +54,7 @@ def test_a_stall_is_one_incident_however_often_it_is_seen_and_a_new_one_after_th
     assert open_stalls(connection) == ["track"]
     assert settle(connection, [], []).closed == ("stall:track",)
     assert settle(connection, [], []).closed == ()
+    an_hour_passes(connection)
     assert settle(connection, [alert()], []).opened == ("stall:track",)
     assert incidents(connection) == [("stall:track", False), ("stall:track", True)]
 
@@ -77,81 +80,127 @@ def test_many_who_see_the_same_stall_open_one_incident(database: DatabaseUrls, c
     assert incidents(connection) == [("stall:track", True)]
 
 
+def test_what_flaps_is_one_incident_which_is_over_after_a_longer_calm(connection: psycopg.Connection) -> None:
+    with receiver() as told:
+        url = [told.url()]
+        for _ in range(4):  # it comes and goes each few seconds
+            settle(connection, [alert()], url)
+            settle(connection, [], url)
+            deliver(connection, url)
+        assert incidents(connection) == [("stall:track", True)]
+        assert titles(told) == [ALARM, CLEAR, ALARM]
+        an_hour_passes(connection)
+        assert settle(connection, [], url).closed == ("stall:track",)
+        deliver(connection, url)
+        assert titles(told) == [ALARM, CLEAR, ALARM, CLEAR]
+    reopened = connection.execute("SELECT reopened, count(*) OVER () FROM ops.incidents").fetchall()
+    assert reopened == [(1, 1)]
+
+
 def test_each_receiver_is_told_once_of_the_alert_and_once_of_the_all_clear(connection: psycopg.Connection) -> None:
-    receivers, both = Receivers(), ["json://a", "json://b"]
-    settle(connection, [alert()], both)
-    assert deliver(connection, both, receivers) == 2
-    assert deliver(connection, both, receivers) == 0
-    settle(connection, [], both)
-    deliver(connection, both, receivers)
-    deliver(connection, both, receivers)
-    alarm, clear = "[critical] track has stopped", "[resolved] track moves again"
-    assert sorted(receivers.told) == sorted((address, title) for address in both for title in (alarm, clear))
+    with receiver() as one, receiver() as other:
+        both = [one.url(), other.url()]
+        settle(connection, [alert()], both)
+        assert deliver(connection, both) == 2
+        assert deliver(connection, both) == 0
+        settle(connection, [], both)
+        assert deliver(connection, both) == 2
+        assert deliver(connection, both) == 0
+        assert titles(one) == titles(other) == [ALARM, CLEAR]
 
 
-def test_a_receiver_that_fails_is_tried_again_and_the_others_are_not_told_twice(
+def test_a_receiver_that_is_down_is_told_later_and_the_others_are_not_told_twice(
     connection: psycopg.Connection,
 ) -> None:
-    receivers, both = Receivers("json://b"), ["json://a", "json://b"]
-    settle(connection, [alert()], both)
-    deliver(connection, both, receivers)
-    receivers.failing.clear()
-    deliver(connection, both, receivers)
-    assert [address for address, _ in receivers.told] == ["json://a", "json://b"]
+    with receiver() as good, receiver() as bad:
+        bad.down = True
+        both = [good.url(), bad.url()]
+        settle(connection, [alert()], both)
+        assert deliver(connection, both) == 1
+        assert deliver(connection, both) == 0  # not at once: pauses grow
+        settle(connection, [], both)
+        an_hour_passes(connection)
+        bad.down = False
+        deliver(connection, both)
+        deliver(connection, both)
+        assert titles(good) == titles(bad) == [ALARM, CLEAR]  # in their order, though the first was late
+        assert bad.refused == 1
 
 
-def test_a_receiver_is_given_up_after_some_tries_and_the_incident_stands(connection: psycopg.Connection) -> None:
-    receivers = Receivers("json://b")
-    settle(connection, [alert()], ["json://b"])
-    for _ in range(MAX_ATTEMPTS + 3):
-        deliver(connection, ["json://b"], receivers)
-    assert len(receivers.asked) == MAX_ATTEMPTS
+def test_a_receiver_that_stays_away_for_a_day_is_given_up_and_the_incident_stands(
+    connection: psycopg.Connection,
+) -> None:
+    with receiver() as bad:
+        bad.down = True
+        settle(connection, [alert()], [bad.url()])
+        for _ in range(25):
+            an_hour_passes(connection)
+            deliver(connection, [bad.url()])
+        tries = bad.refused
+        an_hour_passes(connection)
+        deliver(connection, [bad.url()])
+        assert bad.refused == tries
     assert incidents(connection) == [("stall:track", True)]
-    row = connection.execute("SELECT detail -> 'given_up' FROM ops.incidents").fetchone()
-    assert row is not None
-    assert len(row[0]) == 1
+    assert connection.execute("SELECT given_up_at IS NOT NULL FROM ops.outbox").fetchall() == [(True,)]
+
+
+def test_of_two_who_tell_one_does(database: DatabaseUrls, connection: psycopg.Connection) -> None:
+    with receiver() as told:
+        settle(connection, [alert()], [told.url()])
+
+        def tell(_: int) -> int:
+            with psycopg.connect(database["postgres_url"], autocommit=True) as own:
+                return deliver(own, [told.url()])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(tell, range(8))) == 1
+        assert titles(told) == [ALARM]
 
 
 def test_addresses_with_their_passwords_are_written_nowhere(connection: psycopg.Connection) -> None:
     settle(connection, [alert()], ["mailto://user:secret@mail.example"])
-    row = connection.execute("SELECT detail::text FROM ops.incidents").fetchone()
-    assert row is not None
-    assert "secret" not in row[0]
-
-
-@pytest.fixture
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A real receiver: apprise's json:// address of it, and what it was sent."""
-    got: list[dict[str, Any]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"json://127.0.0.1:{server.server_port}", got
-        server.shutdown()
-        thread.join()
-
-
-def test_apprise_carries_an_alert_to_a_real_receiver(
-    connection: psycopg.Connection, webhook: tuple[str, list[dict[str, Any]]]
-) -> None:
-    address, got = webhook
-    settle(connection, [alert(Stage.SOURCE, "paris")], [address])
-    assert deliver(connection, [address]) == 1
-    assert [(sent["title"], "Likely cause: a test" in sent["message"]) for sent in got] == [
-        ("[critical] source:paris has stopped", True)
-    ]
+    text = connection.execute("SELECT string_agg(o::text || i::text, '') FROM ops.outbox o, ops.incidents i").fetchone()
+    assert text is not None
+    assert "secret" not in text[0]
 
 
 def test_an_address_that_apprise_does_not_know_is_a_failed_attempt(connection: psycopg.Connection) -> None:
     settle(connection, [alert()], ["nonsense"])
     assert deliver(connection, ["nonsense"]) == 0
+
+
+def test_alertmanager_is_told_the_same_labels_while_it_is_open_and_then_its_end(
+    connection: psycopg.Connection,
+) -> None:
+    with receiver() as hub:
+        url = [hub.url("http")]
+        settle(connection, [alert()], url)
+        assert deliver(connection, url) == 1
+        assert resend(connection, url) == 1
+        settle(connection, [], url)
+        assert deliver(connection, url) == 1
+        assert resend(connection, url) == 0
+        sent = [one for posted in hub.got for one in posted]
+    assert [one["labels"]["name"] for one in sent] == ["track"] * 3
+    assert len({tuple(one["labels"].items()) for one in sent}) == 1
+    assert datetime.fromisoformat(sent[1]["endsAt"]) > datetime.now(UTC) > datetime.fromisoformat(sent[2]["endsAt"])
+
+
+def test_what_alertmanager_does_not_take_within_a_minute_goes_to_the_fallback_once(
+    connection: psycopg.Connection,
+) -> None:
+    with ExitStack() as stack:
+        hub, mail = stack.enter_context(receiver()), stack.enter_context(receiver())
+        hub.down = True
+        url, fallback = [hub.url("http")], [mail.url()]
+        settle(connection, [alert()], url)
+        deliver(connection, url, fallback=fallback)
+        assert mail.got == []
+        for _ in range(3):
+            an_hour_passes(connection)
+            deliver(connection, url, fallback=fallback)
+        assert titles(mail) == [ALARM]
+        hub.down = False
+        an_hour_passes(connection)
+        deliver(connection, url, fallback=fallback)
+        assert len(hub.got) == 1

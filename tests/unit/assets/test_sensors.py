@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from assets.sensors import Cursor, asset_changes, asset_reports
-from flight_platform.freshness import Hop, Memory, Pulse, Sighting, Stall
+from flight_platform.freshness import Cause, Hop, Memory, Pulse, Sighting, Stall
 from flight_platform.names import Stage
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def sighting(*stalled: Stall, seconds: int = 0, records: int = 1000) -> Sighting
 
 
 def stall(stage: Stage, source: str = "") -> Stall:
-    return Stall(stage=stage, source=source, since=NOW, last_good=NOW, cause="a test")
+    return Stall(stage=stage, source=source, since=NOW, last_good=NOW, cause=Cause.CONSUMER_DEAD, detail="a test")
 
 
 def checks(cursor: Cursor, seen: Sighting) -> dict[str, bool]:

@@ -33,6 +33,7 @@ class Feed:
     stopped: tuple[Span, ...] = ()  # ended on purpose: no row
     kafka_away: tuple[Span, ...] = ()  # what it accepts is not acknowledged
     waits: tuple[Span, ...] = ()  # it says that it waits for Kafka, and takes nothing from the source
+    told_period_s: float | None = None  # what it says of its source's pace
     beat: Beat | None = None
 
     def step(self, second: int, now: datetime, event: datetime) -> None:
@@ -43,7 +44,8 @@ class Feed:
             return
         beat = self.beat or Beat(stage="feed", instance=self.name, source=self.name, started_at=now, beat_at=now)
         waits = within(second, self.waits)
-        beat = replace(beat, beat_at=now, note="waiting for Kafka" if waits else "running")
+        note = "waiting for Kafka" if waits else "running"
+        beat = replace(beat, beat_at=now, note=note, period_s=self.told_period_s)
         if not waits and not within(second, self.silent) and second % self.period_s == 0:
             beat = replace(beat, source_clock=event)
             if not within(second, self.quiet):
@@ -64,6 +66,7 @@ class Consumer:
     slow: tuple[Span, ...] = ()  # takes half of what comes
     stale: tuple[Span, ...] = ()  # all that comes is too old for it
     short_of: timedelta = timedelta(0)  # the newest of the reports was refused
+    says: str = ""  # its note while it is stuck
     instance: str = "1"
     beat: Beat | None = None
 
@@ -74,7 +77,7 @@ class Consumer:
         if within(second, self.killed):
             return
         beat = self.beat or Beat(stage=self.stage, instance=self.instance, started_at=now, beat_at=now)
-        beat = replace(beat, beat_at=now)
+        beat = replace(beat, beat_at=now, note=self.says if within(second, self.stuck) else "")
         if within(second, self.stale):
             beat = replace(beat, counters={"stale": second})
         elif not within(second, self.stuck) and upstream is not None:
@@ -99,6 +102,7 @@ class Platform:
     unseen: tuple[Span, ...] = ()  # nobody looks: the sensor is down
     forgets_at: int | None = None  # the sensor's memory is lost
     extra: list[Beat] = field(default_factory=list)
+    causes: set[str] = field(default_factory=set)  # of all stalls seen
 
     def run(self, seconds: int) -> list[tuple[int, str, str]]:
         """What opened and closed: (second, "open" or "close", hop)."""
@@ -114,6 +118,7 @@ class Platform:
             memory = Memory.from_json(memory.to_json()) if memory else None  # as between two ticks of the sensor
             now = START + timedelta(seconds=second)
             sighting = judge(self._beats(), memory, opened, threshold_s=THRESHOLD_S, now=now)
+            self.causes |= {str(stall.cause) for stall in sighting.stalls}
             memory, names = sighting.memory, {stall.name for stall in sighting.stalls}
             told += [(second, "open", name) for name in sorted(names - opened)]
             told += [(second, "close", name) for name in sorted(opened - names)]
@@ -251,6 +256,34 @@ def test_a_source_that_says_a_word_each_20_seconds_is_one_incident() -> None:
     assert [what for _, what, _ in Platform(feeds=[Feed(silent=silent)]).run(300)] == ["open", "close"]
 
 
+def test_a_source_that_says_how_seldom_it_speaks_is_given_twice_that_time() -> None:
+    slow = Feed(period_s=40, told_period_s=40, silent=((121, 300),))
+    told = Platform(feeds=[slow]).run(300)
+    assert [(what, name) for _, what, name in told] == [("open", "source:paris")]
+    assert 120 + 2 * 40 <= told[0][0] <= 120 + 2 * 40 + 10
+
+
+CAUSES: dict[str, tuple[Platform, str]] = {
+    "source stalled": (Platform(feeds=[Feed(silent=((60, 120),))]), "source_stalled"),
+    "feed dead": (Platform(feeds=[Feed(killed=((60, 120),))]), "feed_dead"),
+    "Kafka unreachable": (Platform(feeds=[Feed(waits=((60, 120),))]), "kafka_unreachable"),
+    "tracker dead": (Platform(track=Consumer(stage="track", killed=((60, 120),))), "tracker_dead"),
+    "consumer dead": (Platform(live=Consumer(stage="live", killed=((60, 120),))), "consumer_dead"),
+    "store unreachable": (
+        Platform(history=Consumer(stage="history", stuck=((60, 120),), says="waiting for Postgres")),
+        "store_unreachable",
+    ),
+    "lag growing": (Platform(history=Consumer(stage="history", slow=((60, 120),))), "lag_growing"),
+    "consumer stuck": (Platform(history=Consumer(stage="history", stuck=((60, 120),))), "consumer_stuck"),
+}
+
+
+@pytest.mark.parametrize(("platform", "cause"), CAUSES.values(), ids=CAUSES)
+def test_the_cause_is_one_word_of_a_closed_list(platform: Platform, cause: str) -> None:
+    platform.run(110)
+    assert platform.causes == {cause}
+
+
 def test_a_source_that_never_gave_anything_is_named() -> None:
     told = Platform(feeds=[Feed(silent=((0, 500),))]).run(60)
     assert [(what, name) for _, what, name in told] == [("open", "source:paris")]
@@ -288,7 +321,8 @@ def test_a_stall_tells_since_when_the_last_good_value_and_why() -> None:
         sighting = judge([replace(silent, beat_at=now)], memory, [], threshold_s=THRESHOLD_S, now=now)
         memory, stalls = sighting.memory, list(sighting.stalls)
     assert [(s.stage, s.source, s.since, s.last_good) for s in stalls] == [("source", "paris", START, LONG_AGO)]
-    assert "gives nothing new" in stalls[0].cause
+    assert stalls[0].cause == "source_stalled"
+    assert "gives nothing new" in stalls[0].detail
 
 
 def test_the_cause_of_a_dead_process_dates_from_its_last_beat() -> None:
@@ -302,7 +336,8 @@ def test_the_cause_of_a_dead_process_dates_from_its_last_beat() -> None:
         memory, stalls = sighting.memory, list(sighting.stalls)
     assert [s.name for s in stalls] == ["track"]
     assert START + timedelta(seconds=17) <= stalls[0].since <= START + timedelta(seconds=25)
-    assert "does not answer" in stalls[0].cause
+    assert stalls[0].cause == "tracker_dead"
+    assert "does not answer" in stalls[0].detail
 
 
 @pytest.mark.parametrize("data", [None, {}, {"at": 1.0}, {"at": 1.0, "pulses": {"track": {"unheard_of": 1}}}])

@@ -1,0 +1,92 @@
+"""The sensors `house` and `tell` on a real database, with an instance of Dagster in a folder."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.storage.defs_state.base import set_defs_state_storage
+
+from assets.alerts import failed_runs, house, tell
+from assets.resources import Platform
+from flight_platform import conditions
+from flight_platform.history.partitions import ensure_ahead
+from flight_platform.settings import Settings
+from flight_platform.testing import DatabaseUrls
+from tests.integration.dagster.receivers import receiver
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with set_defs_state_storage(None), dg.instance_for_test() as made:
+        yield made
+
+
+def look(instance: dg.DagsterInstance, platform: Platform, cursor: str | None = None) -> dg.SensorResult:
+    result = house(dg.build_sensor_context(instance=instance, cursor=cursor, resources={"platform": platform}))
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def open_keys(connection: psycopg.Connection) -> list[str]:
+    rows = connection.execute("SELECT key FROM ops.incidents WHERE closed_at IS NULL ORDER BY 1").fetchall()
+    return [key for (key,) in rows]
+
+
+def test_too_few_partitions_ahead_are_an_incident_until_they_are_made_and_people_are_told(
+    database: DatabaseUrls, instance: dg.DagsterInstance, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    with receiver() as told:
+        platform = Platform(
+            overrides={"postgres_url": database["postgres_url"], "alert_urls": told.url(), "var": str(tmp_path)}
+        )
+        ensure_ahead(connection, datetime.now(UTC), 2)
+        first = look(instance, platform)
+        assert open_keys(connection) == ["partitions:ahead"]
+        ensure_ahead(connection, datetime.now(UTC), 4)
+        look(instance, platform, first.cursor)
+        assert open_keys(connection) == []
+        for _ in range(2):  # of one incident a message a round, in their order
+            tell(dg.build_sensor_context(instance=instance, resources={"platform": platform}))
+        assert [sent["title"] for sent in told.got] == ["[warning] partitions:ahead", "[resolved] partitions:ahead"]
+        assert "docs/runbooks/partitions.md" in told.got[0]["message"]
+
+
+@dg.op(config_schema={"fails": bool})
+def step(context: dg.OpExecutionContext) -> None:
+    if context.op_config["fails"]:
+        raise RuntimeError("a test")
+
+
+@dg.job
+def nightly() -> None:
+    step()
+
+
+def test_a_job_is_red_from_a_run_that_fails_to_one_that_succeeds(instance: dg.DagsterInstance) -> None:
+    def run(*, fails: bool) -> list[str]:
+        configuration = {"ops": {"step": {"config": {"fails": fails}}}}
+        nightly.execute_in_process(instance=instance, raise_on_error=False, run_config=configuration)
+        return [alert.key for alert in failed_runs(instance, Settings.read())]
+
+    assert failed_runs(instance, Settings.read()) == []
+    assert run(fails=False) == []
+    assert run(fails=True) == ["run:nightly"]
+    assert run(fails=False) == []
+
+
+def test_a_password_that_expires_within_two_weeks_is_told(connection: psycopg.Connection) -> None:
+    now = datetime.now(UTC)
+    assert conditions.credentials(connection, now) == []
+    connection.execute("CREATE ROLE soon_expired LOGIN")
+    try:
+        connection.execute(f'GRANT CONNECT ON DATABASE "{connection.info.dbname}" TO soon_expired')
+        connection.execute(f"ALTER ROLE soon_expired VALID UNTIL '{now + timedelta(days=9):%Y-%m-%d}'")
+        assert [alert.key for alert in conditions.credentials(connection, now)] == ["credentials:postgres:soon_expired"]
+    finally:
+        connection.execute("DROP OWNED BY soon_expired")
+        connection.execute("DROP ROLE soon_expired")
