@@ -7,7 +7,7 @@ On the way in every row is laid out at its full width in one numpy structured ar
 at once, a column at a time. Which statement is sent does not belong here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,11 +17,12 @@ import psycopg
 
 from flight_platform.codec import COLUMN_TYPES, Columns
 
-# The table's columns in its order, each with its big-endian type on the wire; text has the batch's own width.
+# The columns of history.positions in their order, each with its big-endian type on the wire. `text` has the batch's own
+# width; a `timestamp` is Unix milliseconds here and microseconds of PostgreSQL's epoch there.
 COLUMNS: Final[dict[str, str]] = {
     "flight_id": ">i8",
-    "time": ">i8",
-    "received_at": ">i8",
+    "time": "timestamp",
+    "received_at": "timestamp",
     "latitude_e7": ">i4",
     "longitude_e7": ">i4",
     "altitude_ft": ">i4",
@@ -36,9 +37,9 @@ COLUMNS: Final[dict[str, str]] = {
     "squawk": "text",
     "source": "text",
 }
-_TIMES: Final = frozenset({"time", "received_at"})
 _POSTGRES_EPOCH_MS: Final = 946_684_800_000  # 2000-01-01, from which timestamptz counts microseconds
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
+_NUMBER: Final = {"timestamp": ">i8"}
 _WIDEST: Final = 64  # bytes of a value: the widest column's, and more
 _HEADER_BYTES: Final = len(_SIGNATURE)
 _TRAILER: Final = b"\xff\xff"
@@ -56,45 +57,54 @@ class _Text:
 
 def copy_buffer(columns: Columns) -> bytes:
     """The rows of `columns`, in their order, for COPY ... FROM STDIN (FORMAT binary) of all of `COLUMNS`."""
-    texts = {name: _text(columns[name]) for name, kind in COLUMNS.items() if kind == "text"}
-    rows = np.zeros(len(columns), dtype=_layout(texts))
-    rows["fields"] = len(COLUMNS)
-    for name in COLUMNS:
-        known = columns.known[name]
-        if name in texts:
-            value, length = texts[name].values, texts[name].lengths
-        else:
-            value, length = _on_the_wire(name, columns[name]), rows.dtype[name].itemsize
-        rows[name] = value
-        rows[f"{name}_length"] = np.where(known, length, -1)
-    return _SIGNATURE + _without_padding(rows, columns, texts) + _TRAILER
+    return framed(laid_out(COLUMNS, columns.values, columns.known, fields=len(COLUMNS))[0])
 
 
-def _layout(texts: dict[str, _Text]) -> np.dtype[Any]:
+def framed(rows: bytes) -> bytes:
+    """Rows as a whole COPY."""
+    return _SIGNATURE + rows + _TRAILER
+
+
+def laid_out(
+    layout: Mapping[str, str], values: Mapping[str, Array], known: Mapping[str, Array], *, fields: int
+) -> tuple[bytes, Array]:
+    """Rows with these columns, one behind the other, and how many bytes each has.
+
+    A column that `known` does not name is known throughout. Each row says that it has `fields`: those that are more
+    than the columns are the caller's, to be put behind the row.
+    """
+    texts = {name: _text(values[name]) for name, kind in layout.items() if kind == "text"}
+    size = len(values[next(iter(layout))])
+    rows = np.zeros(size, dtype=_dtype(layout, texts))
+    rows["fields"] = fields
+    present = np.ones((size, rows.dtype.itemsize), dtype=bool)
+    for name, kind in layout.items():
+        told = known.get(name)
+        start = _offset(rows.dtype, name)
+        stop = start + rows.dtype[name].itemsize
+        length: Array | int = stop - start
+        if kind == "text":
+            length = texts[name].lengths
+            kept = length if told is None else np.where(told, length, 0)
+            present[:, start:stop] = np.arange(stop - start) < kept[:, None]
+        elif told is not None and not told.all():
+            present[:, start:stop] = told[:, None]
+        rows[name] = texts[name].values if kind == "text" else _on_the_wire(kind, values[name])
+        rows[f"{name}_length"] = length if told is None else np.where(told, length, -1)
+    octets = rows.view(np.uint8).reshape(size, rows.dtype.itemsize)
+    return octets[present].tobytes(), present.sum(axis=1)
+
+
+def _dtype(layout: Mapping[str, str], texts: dict[str, _Text]) -> np.dtype[Any]:
     fields: list[tuple[str, Any]] = [("fields", ">i2")]
-    for name, kind in COLUMNS.items():
+    for name, kind in layout.items():
         fields.append((f"{name}_length", ">i4"))
-        fields.append((name, texts[name].values.dtype if name in texts else kind))
+        fields.append((name, texts[name].values.dtype if name in texts else _NUMBER.get(kind, kind)))
     return np.dtype(fields)
 
 
-def _on_the_wire(name: str, values: Array) -> Array:
-    return (values - _POSTGRES_EPOCH_MS) * 1000 if name in _TIMES else values
-
-
-def _without_padding(rows: Array, columns: Columns, texts: dict[str, _Text]) -> bytes:
-    width = rows.dtype.itemsize
-    present = np.ones((len(rows), width), dtype=bool)
-    for name in COLUMNS:
-        known = columns.known[name]
-        start = _offset(rows.dtype, name)
-        stop = start + rows.dtype[name].itemsize
-        if name in texts:
-            lengths = np.where(known, texts[name].lengths, 0)
-            present[:, start:stop] = np.arange(stop - start) < lengths[:, None]
-        elif not known.all():
-            present[:, start:stop] = known[:, None]
-    return rows.view(np.uint8).reshape(len(rows), width)[present].tobytes()
+def _on_the_wire(kind: str, values: Array) -> Array:
+    return (values - _POSTGRES_EPOCH_MS) * 1000 if kind == "timestamp" else values
 
 
 def _offset(layout: np.dtype[Any], name: str) -> int:
@@ -142,34 +152,51 @@ def copied(cursor: psycopg.Cursor[Any], statement: str, parameters: Any, size: i
 
 def columns_from(rows: Sequence[bytes]) -> Columns:
     """The rows of a binary COPY of all of `COLUMNS`, in their order: the inverse of `copy_buffer`."""
-    buffer = b"".join(rows) + bytes(_WIDEST)  # so that the widest value may be taken at the last row
-    place = np.zeros(len(rows), dtype="i8")
-    np.cumsum(np.fromiter(map(len, rows[:-1]), dtype="i8", count=max(0, len(rows) - 1)), out=place[1:])
-    place += 2  # the count of fields
-    values: dict[str, Array] = {}
-    known: dict[str, npt.NDArray[np.bool_]] = {}
-    for name, kind in COLUMNS.items():
-        length = _anywhere(buffer, ">i4")[place]
-        place += 4
-        known[name] = length >= 0
-        length = np.maximum(length, 0)
-        values[name] = _taken(buffer, name, kind, place, length)
-        place += length
+    values, known, _ = taken_apart(COLUMNS, b"".join(rows), starts_of(rows))
+    for name, kind in COLUMN_TYPES.items():
+        values[name] = values[name].astype(kind)
     return Columns({name: values[name] for name in COLUMN_TYPES}, {name: known[name] for name in COLUMN_TYPES})
 
 
-def _taken(buffer: bytes, name: str, kind: str, place: Array, length: Array) -> Array:
-    """The values of a column at these places; nothing (zero) where they have no length."""
+def starts_of(rows: Sequence[bytes]) -> Array:
+    """Where each of these rows begins, once they are joined."""
+    lengths = np.fromiter(map(len, rows), dtype="i8", count=len(rows))
+    starts: Array = np.cumsum(lengths) - lengths
+    return starts
+
+
+def taken_apart(
+    layout: Mapping[str, str], buffer: bytes, starts: Array
+) -> tuple[dict[str, Array], dict[str, npt.NDArray[np.bool_]], Array]:
+    """The values of each column of the rows that begin there, what is known of them, and where the next field begins.
+
+    The inverse of `laid_out`; nothing (0, no text) stands where a value is not known.
+    """
+    padded = buffer + bytes(_WIDEST)  # so that the widest value may be taken at the last row
+    place = starts + 2  # behind the count of fields
+    values: dict[str, Array] = {}
+    known: dict[str, npt.NDArray[np.bool_]] = {}
+    for name, kind in layout.items():
+        length = _anywhere(padded, ">i4")[place]
+        place = place + 4
+        known[name] = length >= 0
+        length = np.maximum(length, 0)
+        values[name] = _taken(padded, kind, place, length)
+        place += length
+    return values, known, place
+
+
+def _taken(buffer: bytes, kind: str, place: Array, length: Array) -> Array:
     if kind == "text":
-        width = int(COLUMN_TYPES[name][1:])
-        texts = _anywhere(buffer, f"S{width}")[place]
-        octets = texts.view(np.uint8).reshape(len(texts), width)
-        octets[np.arange(width) >= length[:, None]] = 0
+        texts = _anywhere(buffer, f"S{_WIDEST}")[place]
+        octets = texts.view(np.uint8).reshape(len(texts), _WIDEST)
+        octets[np.arange(_WIDEST) >= length[:, None]] = 0
         return texts
-    values = np.where(length > 0, _anywhere(buffer, kind)[place], np.zeros(1, dtype=kind))
-    if name in _TIMES:
-        values = np.where(length > 0, values // 1000 + _POSTGRES_EPOCH_MS, 0)
-    return values.astype(COLUMN_TYPES[name])
+    values = _anywhere(buffer, _NUMBER.get(kind, kind))[place]
+    if kind == "timestamp":
+        values = values // 1000 + _POSTGRES_EPOCH_MS
+    values[length <= 0] = 0
+    return values
 
 
 def _anywhere(buffer: bytes, kind: str) -> Array:

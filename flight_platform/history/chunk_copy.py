@@ -1,0 +1,105 @@
+"""Chunks as the rows of a binary COPY of `history.chunks`, and back.
+
+A row is its heads, which `copy.py` lays out as it does the columns of a position, and then the planes of each number:
+its lowest byte at each position, its second, its third. A plane whose bytes are all 0 is absent (NULL).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from flight_platform.history.chunks import NUMBERS, Chunks
+from flight_platform.history.copy import framed, laid_out, starts_of, taken_apart
+
+# The columns of the table before its planes, in their order.
+HEADS: Final[dict[str, str]] = {
+    "flight_id": ">i8",
+    "hour": "timestamp",
+    "first_time": "timestamp",
+    "last_time": "timestamp",
+    "delay_ms": ">i8",
+    "time_offset": ">i4",
+    "pace": ">i4",
+    "latitude_e7": ">i4",
+    "longitude_e7": ">i4",
+    "latitude_rate": ">i4",
+    "longitude_rate": ">i4",
+    "south_e7": ">i4",
+    "west_e7": ">i4",
+    "north_e7": ">i4",
+    "east_e7": ">i4",
+    "altitude_ft": ">i4",
+    "geometric_altitude_ft": ">i4",
+    "vertical_rate_fpm": ">i4",
+    "rows": ">i2",
+    "ground_speed_dkt": ">i2",
+    "track_ddeg": ">i2",
+    "time_scale": ">i2",
+    "altitude_scale": ">i2",
+    "geometric_altitude_scale": ">i2",
+    "vertical_rate_scale": ">i2",
+    "ground_speed_scale": ">i2",
+    "track_scale": ">i2",
+    "emergency": ">i2",
+    "kind": ">i2",
+    "on_ground": "?",
+    "callsign": "text",
+    "squawk": "text",
+    "source": "text",
+}
+_PLANES: Final = [(name, plane) for name, number in NUMBERS.items() for plane in range(number.planes)]
+_FIELDS: Final = len(HEADS) + len(_PLANES)
+_ABSENT: Final = b"\xff\xff\xff\xff"
+_HEAD_BYTES: Final = 4  # a plane's length
+
+Array = npt.NDArray[Any]
+
+
+def chunk_buffer(chunks: Chunks) -> bytes:
+    """The chunks for COPY ... FROM STDIN (FORMAT binary)."""
+    heads, sizes = laid_out(HEADS, {**chunks.heads, "rows": chunks.rows}, chunks.known_heads, fields=_FIELDS)
+    ends = np.cumsum(sizes)
+    planes = [_plane_fields(chunks, chunks.stored[name], plane) for name, plane in _PLANES]
+    parts: list[bytes] = []
+    for number, (start, end) in enumerate(zip((ends - sizes).tolist(), ends.tolist(), strict=True)):
+        parts.append(heads[start:end])
+        parts += [fields[number] for fields in planes]
+    return framed(b"".join(parts))
+
+
+def _plane_fields(chunks: Chunks, stored: Array, plane: int) -> list[bytes]:
+    """One field a chunk."""
+    values = (stored >> 8 * plane & 0xFF).astype(np.uint8)
+    octets, starts = values.tobytes(), chunks.starts
+    wanted = np.flatnonzero(np.logical_or.reduceat(values, starts)) if len(chunks) else starts
+    fields = [_ABSENT] * len(chunks)
+    for number, start, size in zip(wanted.tolist(), starts[wanted].tolist(), chunks.rows[wanted].tolist(), strict=True):
+        fields[number] = size.to_bytes(_HEAD_BYTES, "big") + octets[start : start + size]
+    return fields
+
+
+def chunks_from(rows: Sequence[bytes]) -> Chunks:
+    """The chunks in the rows of a binary COPY of all columns: the inverse of `chunk_buffer`."""
+    buffer = b"".join(rows)
+    heads, known_heads, place = taken_apart(HEADS, buffer, starts_of(rows))
+    sizes = heads.pop("rows").astype("i8")
+    values = {name: array.astype("i8") if array.dtype.kind == "i" else array for name, array in heads.items()}
+    stored = {name: np.zeros(int(sizes.sum()), dtype="i8") for name in NUMBERS}
+    for name, plane in _PLANES:
+        octets, place = _plane(buffer, place, sizes)
+        stored[name] |= octets.astype("i8") << 8 * plane
+    return Chunks(rows=sizes, heads=values, known_heads=known_heads, stored=stored)
+
+
+def _plane(buffer: bytes, place: Array, sizes: Array) -> tuple[Array, Array]:
+    """The bytes of one plane of all chunks, one chunk behind the other, and where the next field begins."""
+    parts: list[bytes] = []
+    places: list[int] = []
+    for at, size in zip(place.tolist(), sizes.tolist(), strict=True):
+        start = at + _HEAD_BYTES
+        absent = buffer[at:start] == _ABSENT
+        parts.append(bytes(size) if absent else buffer[start : start + size])
+        places.append(start if absent else start + size)
+    return np.frombuffer(b"".join(parts), dtype=np.uint8), np.array(places, dtype="i8")
