@@ -344,6 +344,7 @@ class _Complaints:
 
     def __init__(self, source: str) -> None:
         self._source, self._records, self._next_at, self._slow_next_at = source, 0, 0.0, 0.0
+        INGEST_OVERFLOWED.labels(source)  # 0 until it happens: what is absent raises no alert
 
     def slow(self, on_their_way: int) -> None:
         if time.monotonic() >= self._slow_next_at:
