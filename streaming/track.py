@@ -171,7 +171,8 @@ class Tracker:
             arrival = Arrival(value, message.offset() or 0, message.timestamp()[1], partition.number)
             partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
             if row is None:
-                self._refuse(arrival, Reason.UNDECODABLE, _NO_REPORT)
+                if message.value() is not None or not self._asks_to_forget(partition, message):
+                    self._refuse(arrival, Reason.UNDECODABLE, _NO_REPORT)
                 continue
             try:
                 known = partition.aircraft.get(row[0]) or self._meet(partition, row[0])
@@ -201,6 +202,21 @@ class Tracker:
         address_of(icao24)  # refuses what is none
         at_home = kafka.partition_of(icao24, self._partition_count) == partition.number
         return partition.meet(icao24) if at_home else None
+
+    def _asks_to_forget(self, partition: Partition, message: Message) -> bool:
+        """An address without a report is the word of `flight forget`: what is believed of that aircraft goes, here in
+        the order of its reports, so that nothing of before is kept after it. Whether it was one."""
+        icao24 = (message.key() or b"").decode("utf-8", "replace")
+        try:
+            address_of(icao24)
+        except InvalidIdentifierError:
+            return False
+        home = kafka.partition_of(icao24, self._partition_count)
+        if home == partition.number:
+            self._let_go(partition, icao24)
+        else:
+            self._produce(TOPIC_REPORTS, home, icao24, None)
+        return True
 
     def _carry_out(self, partition: Partition, verdict: Verdict, outcomes: Counter[str]) -> None:
         outcome, report, flight_id, detail = verdict
@@ -251,10 +267,15 @@ class Tracker:
         oldest_ms = partition.watermark_ms - 2 * LONGEST_FLIGHT_MS
         for icao24, known in list(partition.aircraft.items()):
             if icao24 not in partition.unkept and not known.held and all(f.time < oldest_ms for f in known.flights):
-                del partition.aircraft[icao24]
-                for flight in known.flights:
-                    self._keys.pop(flight.flight_id, None)
-                self._produce(TOPIC_TRACKER, partition.number, icao24, None)
+                self._let_go(partition, icao24)
+
+    def _let_go(self, partition: Partition, icao24: str) -> None:
+        known = partition.aircraft.pop(icao24, None)
+        partition.unkept.pop(icao24, None)
+        partition.held.discard(icao24)
+        for flight in known.flights if known else ():
+            self._keys.pop(flight.flight_id, None)
+        self._produce(TOPIC_TRACKER, partition.number, icao24, None)
 
     def _refuse_unfollowed(self, now_ms: int) -> None:
         """Held reports of aircraft that have fallen silent are refused by the clock: nothing else would judge them."""
