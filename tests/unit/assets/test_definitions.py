@@ -16,7 +16,10 @@ _KEYS = {
     "history/partitions",
     "history/hours",
     "history/statistics",
+    "history/flights",
     "reference/airports",
+    "reference/aircraft",
+    "reference/runways",
 }
 
 

@@ -3,7 +3,7 @@
 import airportsdata
 import pytest
 
-from assets.reference import airport_row
+from flight_platform.reference.airports import airport_row
 
 
 def test_an_airport_is_a_row_in_the_order_of_the_columns() -> None:
