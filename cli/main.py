@@ -11,7 +11,20 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, doctor, grow_topics, lifecycle, replay_dead_letters, sql, stages, stall, status, stores
+from cli import (
+    block_list,
+    dead_letters,
+    doctor,
+    grow_topics,
+    lifecycle,
+    reference,
+    replay_dead_letters,
+    sql,
+    stages,
+    stall,
+    status,
+    stores,
+)
 from cli.output import fail
 from flight_platform.errors import FlightError, SettingsError
 
@@ -107,6 +120,15 @@ def _assemble_stores() -> None:
     partitions = _group("partitions", "The hours of history.", panel)
     _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
     _add(partitions, "list", stores.list_partitions, "flight partitions list")
+    known = _group("reference", "What others publish: aircraft, airports, runways.", panel)
+    _add(
+        known,
+        "load",
+        reference.load,
+        "flight reference load aircrafts.json.gz",
+        "flight reference load runways.csv --json",
+    )
+    _add(known, "list", reference.show, "flight reference list")
     letters = _group("dead-letters", "Reports that were refused, and why.", panel)
     _add(
         letters,
@@ -130,6 +152,23 @@ def _assemble_stores() -> None:
         "flight dead-letters replay --reason too_late --since 2026-01-31 --backfill",
         "flight dead-letters replay 0:17 3:4",
     )
+    _assemble_privacy()
+
+
+def _assemble_privacy() -> None:
+    rules = _group("block-list", "Aircraft that must not be shown.", "Keep the stores")
+    _add(rules, "show", block_list.show_rules, "flight block-list show", "flight block-list show --json")
+    _add(
+        rules,
+        "add",
+        block_list.add_rule,
+        "flight block-list add a1b2c3 --reason 'the owner asks'",
+        "flight block-list add --registration N123AB --action anonymise --until 2027-12-31 --reason LADD",
+        "flight block-list add --callsign RESCUE1 --reason 'a mission'",
+    )
+    _add(rules, "remove", block_list.remove_rule, "flight block-list remove 7 --reason 'the owner withdraws'")
+    _add(rules, "import", block_list.import_rules, "flight block-list import block-list.csv")
+    _add(rules, "export", block_list.export_rules, "flight block-list export --reason 'for the other site' > list.csv")
 
 
 _assemble()

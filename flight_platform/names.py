@@ -37,6 +37,13 @@ class Reason(StrEnum):
     NO_PARTITION = "no_partition"  # history has no partition for its hour, and none could be made
 
 
+class Treatment(StrEnum):
+    """What happens to a report of an aircraft on the block list: a closed list."""
+
+    DROP = "drop"
+    ANONYMISE = "anonymise"  # a pseudonym that changes each day, no callsign, no squawk
+
+
 class Header:
     """Headers of a dead letter. All values are UTF-8 text; the value of the record is the original bytes."""
 

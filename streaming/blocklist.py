@@ -28,7 +28,8 @@ import structlog
 from flight_platform.errors import ServerUnavailableError
 from flight_platform.history.sql import query
 from flight_platform.model import Position
-from flight_platform.privacy.rules import Rule, Subject, Treatment, read_file, read_rules
+from flight_platform.names import Treatment
+from flight_platform.privacy.rules import Rule, Subject, read_file, read_rules
 from flight_platform.settings import Settings
 
 log = structlog.get_logger()

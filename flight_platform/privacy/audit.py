@@ -1,6 +1,5 @@
 """The audit: what was done with data about persons, by whom and why. Rows are only added."""
 
-import getpass
 import json
 from collections.abc import Mapping
 from enum import StrEnum
@@ -41,11 +40,3 @@ def record(
     ).fetchone()
     assert row is not None  # noqa: S101  # INSERT ... RETURNING
     return int(row[0])
-
-
-def operator() -> str:
-    """Who works at this terminal, as the operating system names them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in a container
-        return "unknown"

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,17 +21,11 @@ from psycopg.rows import dict_row
 from flight_platform.errors import InvalidIdentifierError, SettingsError
 from flight_platform.history.sql import query
 from flight_platform.model import address_of, clean_callsign
+from flight_platform.names import Treatment
 from flight_platform.privacy.audit import Action, record
 
 _REGISTRATION: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{1,9}")
 _EXAMPLE: Final = "icao24,registration,callsign,action,from,until,reason / a1b2c3,,,drop,,2027-12-31,owner's request"
-
-
-class Treatment(StrEnum):
-    """What happens to a report: a closed list."""
-
-    DROP = "drop"
-    ANONYMISE = "anonymise"  # a pseudonym that changes each day, no callsign, no squawk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from flight_platform.codec import encode
 from flight_platform.history.offsets import Span, start_offsets
 from flight_platform.history.writer import Writer
 from flight_platform.model import address_of
-from flight_platform.privacy.rules import Rule, Subject, Treatment, add_rules, remove_rule
+from flight_platform.names import Treatment
+from flight_platform.privacy.rules import Rule, Subject, add_rules, remove_rule
 from tests.integration.history.filling import TOPIC, batch_of
 from tests.integration.history.reports import report
 

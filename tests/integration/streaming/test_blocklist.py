@@ -8,7 +8,8 @@ import pytest
 
 from flight_platform.errors import ServerUnavailableError
 from flight_platform.model import Position
-from flight_platform.privacy.rules import Rule, Subject, Treatment, add_rules, remove_rule
+from flight_platform.names import Treatment
+from flight_platform.privacy.rules import Rule, Subject, add_rules, remove_rule
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 from streaming.blocklist import BlockList, Gate

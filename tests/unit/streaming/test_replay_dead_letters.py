@@ -7,8 +7,8 @@ import pytest
 
 from flight_platform.codec import encode
 from flight_platform.model import Position
-from flight_platform.names import Reason
-from flight_platform.privacy.rules import Rule, Subject, Treatment
+from flight_platform.names import Reason, Treatment
+from flight_platform.privacy.rules import Rule, Subject
 from streaming.blocklist import BlockList
 from streaming.dead_letter_topic import Wanted
 from streaming.dead_letters import Letter, Mark
