@@ -21,6 +21,7 @@ One thread serves the producer, so that acknowledgements do not wait for the nex
 """
 
 import json
+import math
 import struct
 import threading
 import time
@@ -52,7 +53,7 @@ _TURN_S: Final = 0.05
 _FRAMES_A_TURN: Final = 2
 _GIVE_WAY_S: Final = 0.001  # a lock is not fair: without this the source would starve while the spool is sent
 _RETRY_S: Final = 1.0  # after a refusal
-_FLUSH_S: Final = 15.0  # at the end of a source that nothing can take the place of
+_FLUSH_S: Final = 15.0  # once told to stop, where nothing can take the place of Kafka
 _TELL_S: Final = 1.0
 _COMPLAIN_S: Final = 60.0
 # What is wrong with the record itself: no second try would change it.
@@ -145,10 +146,13 @@ class Outlet:
                     self._send_or_hold(flight, self._spool)
 
     def close(self) -> None:
-        """Waits for what is on its way, as long as Kafka answers; what it does not take is left in the spool."""
+        """Waits for what is on its way, as long as Kafka answers; what it does not take is left in the spool. Without
+        one it waits for Kafka until it is told to stop: that a file has ended is no reason to lose its last reports."""
         self._closing.set()
-        deadline = time.monotonic() + (_FLUSH_S if self._spool is None else PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S if self._spool is not None else math.inf
         while self._is_worth_waiting() and time.monotonic() < deadline:
+            if deadline == math.inf and self._stop.is_set():
+                deadline = time.monotonic() + _FLUSH_S
             self._closed.wait(_TURN_S / 2)
         self._closed.set()
         self._thread.join()

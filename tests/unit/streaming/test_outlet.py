@@ -205,6 +205,22 @@ def test_a_source_that_can_repeat_waits(broker: Broker) -> None:
     assert numbers(broker) == list(range(5_000))
 
 
+def test_the_end_of_a_file_is_no_reason_to_lose_its_last_reports(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FLUSH_S", 0.05)
+    with opened(broker, None) as (outlet, _):
+        broker.answers = False
+        outlet.put(reports(0, 100), 1)
+        closing = threading.Thread(target=outlet.close)
+        closing.start()
+        closing.join(0.5)
+        assert closing.is_alive(), "it waits for Kafka, for longer than one that is told to stop"
+        broker.answers = True
+        closing.join(10)
+    assert numbers(broker) == list(range(100))
+
+
 def test_a_stop_ends_the_wait(broker: Broker) -> None:
     broker.answers, broker.room = False, 10
     with opened(broker, None) as (outlet, _):
