@@ -11,6 +11,7 @@ from assets.automation import automation
 from assets.flights import flights_in_the_air, history_flights, open_flights
 from assets.hours import history_hours
 from assets.partitions import history_partitions
+from assets.quality import accept_red_hour, recheck_hours, verdicts
 from assets.reference import (
     load_reference_files,
     reference_aircraft,
@@ -39,9 +40,17 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             reference_runways,
         ],
         asset_checks=[streams_are_moving],
-        jobs=[make_partitions, look_at_hours, load_airports, open_flights, load_reference_files],
+        jobs=[
+            make_partitions,
+            look_at_hours,
+            accept_red_hour,
+            recheck_hours,
+            load_airports,
+            open_flights,
+            load_reference_files,
+        ],
         schedules=[partitions_ahead, airports_weekly, flights_in_the_air],
-        sensors=[heartbeats, house, tell, closed_hours, first_start, automation, analysts, reference_files],
+        sensors=[heartbeats, house, tell, closed_hours, verdicts, first_start, automation, analysts, reference_files],
         resources={"platform": Platform(), **(resources or {})},
         # Runs are short and call the database: in one process they take 3 s, in several 11 s.
         executor=dg.in_process_executor,

@@ -1,12 +1,12 @@
 """Asset `history/hours`: what each closed hour of history holds, and whether it is as expected.
 
 Here hang the hourly checks, and not on the stream `history/positions`: that one is reported each minute, and its checks
-would look unevaluated a minute later. What is expected is the matter of `checks/positions.py`; which hours are due,
-of `flight_platform` below and of `sensors.py`.
+would look unevaluated a minute later. What is expected, and what comes of it, is the matter of `checks/hours.py`; what
+operators do about a red hour, of `quality.py`.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
@@ -16,38 +16,63 @@ from psycopg.rows import dict_row
 from assets.partitions import HOUR, HOURS, START, hour_of, key_of
 from assets.previews import accepted
 from assets.resources import Platform
-from checks.expectations import evaluation
-from checks.positions import judge_hour
-from flight_platform.history.partitions import leaf_name, list_hours
+from checks.hours import Judgement, judge_hour, last_closed, publish_and_settle
+from checks.results import evaluation
+from checks.thresholds import thresholds
+from flight_platform.history.partitions import list_hours, start_of_hour
+from flight_platform.history.progress import progress
 from flight_platform.history.sql import query
 
 KEY: Final = dg.AssetKey(["history", "hours"])
-LATENESS: Final = timedelta(minutes=10)  # how long after its end an hour still fills; what comes later is the exception
-HOURS_A_RUN: Final = 48  # a run of so many full hours (2,000 positions a second) takes some 10 minutes
+HOURS_A_RUN: Final = 48  # a run of so many full hours (2,000 positions a second) takes some 20 minutes
+
+
+def _check(name: str, description: str) -> dg.AssetCheckSpec:
+    # Not blocking: a red hour is an hour that needs somebody, not a run that failed. Compaction asks for the verdict.
+    return dg.AssetCheckSpec(name, asset=KEY, partitions_def=HOURS, description=description)
+
 
 with accepted():
-    CHECK: Final = dg.AssetCheckSpec(
+    POSITIONS: Final = _check(
         "positions",
-        asset=KEY,
-        partitions_def=HOURS,
-        blocking=True,
-        description=(
-            "Rows are there; what must be known is; latitude, longitude, altitudes, speed, track and vertical rate are "
-            "possible; squawks are four octal digits; no (flight_id, time) is there twice."
-        ),
+        "What must be known is; values are possible and look as they should; no (flight_id, time) is there twice; time "
+        "does not run backwards; the speed between reports is possible. Thresholds: `checks/thresholds.toml`.",
     )
+    VOLUME: Final = _check(
+        "volume",
+        "As many rows as in the same hour of the last weeks, or days. An hour without rows is **quiet** (as usual, and "
+        "a source was heard), **empty** (not as usual, though a source was heard) or **missing** (nobody listened).",
+    )
+    REFUSED: Final = _check("refused", "The share of reports that were refused in that hour of the clock, by reason.")
+    COMPLETE: Final = _check(
+        "complete",
+        "Proved complete: what Kafka took is judged and stored, once each. An error is a contradiction between the "
+        "books; a warning is what is not read yet or lost for good. See `docs/quality.md`.",
+    )
+CHECKS: Final = (POSITIONS, VOLUME, REFUSED, COMPLETE)
 
 
 def due_hours(connection: psycopg.Connection, materialized: Collection[str], now: datetime) -> list[datetime]:
-    """The closed hours that hold data and have not been looked at, oldest first: whatever was missed is among them."""
-    open_hours = [
-        hour
-        for hour in list_hours(connection)
-        if START <= hour <= now - HOUR - LATENESS and key_of(hour) not in materialized
-    ]
-    if not open_hours:
-        return []
-    return [hour for (hour,) in connection.execute(query("hours_with_data"), {"hours": open_hours})]
+    """The closed hours that are to be looked at, oldest first: whatever was missed is among them.
+
+    Those that nobody has looked at, in Dagster or at all: since the platform listens also those of which nothing came.
+    Those that were given rows since; a few late ones are not worth an hour's work each time. And young red ones.
+    """
+    last = last_closed(now)
+    again = thresholds().hour.again
+    since = connection.execute(query("hours_listening_since")).fetchone()
+    first_heard = start_of_hour(since[0]) if since and since[0] else last + HOUR
+    parameters = {
+        "first": START,
+        "since": max(first_heard, START),
+        "last": last,
+        "leaves": [hour for hour in list_hours(connection) if START <= hour <= last],
+        "known": [hour_of(key) for key in materialized],
+        "now": now,
+        **again.model_dump(),
+    }
+    rows = connection.execute(query("hours_due"), parameters).fetchall()
+    return [hour.astimezone(UTC) for hour, why in rows if why is not None]
 
 
 def stretches(hours: Collection[datetime], longest: int = HOURS_A_RUN) -> list[tuple[datetime, datetime]]:
@@ -68,8 +93,26 @@ def summary(connection: psycopg.Connection, hour: datetime) -> dict[str, Any]:
     return row or {}
 
 
-def _metadata(figures: dict[str, Any]) -> dict[str, Any]:
+def results(judgement: Judgement) -> Iterator[dg.AssetCheckEvaluation]:
+    """A judgement as the results of the four checks."""
+    key = key_of(judgement.hour)
+    docs = {"Data Docs": dg.MetadataValue.url(judgement.page)} if judgement.page else {}
+    yield evaluation(POSITIONS, key, judgement.rows, more=docs)
+    yield evaluation(VOLUME, key, [judgement.volume], more={"presence": str(judgement.presence)})
+    yield evaluation(REFUSED, key, [judgement.refused])
+    proof = judgement.proof
+    yield evaluation(
+        COMPLETE,
+        key,
+        [*judgement.books, *judgement.unproved],
+        severity=dg.AssetCheckSeverity.ERROR if proof.faults else dg.AssetCheckSeverity.WARN,
+        more={"as of": proof.as_of.isoformat() if proof.as_of else "unknown"},
+    )
+
+
+def _metadata(figures: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
     first, last = figures["first_time"], figures["last_time"]
+    docs = {"Data Docs": dg.MetadataValue.url(judgement.page)} if judgement.page else {}
     return {
         "dagster/row_count": figures["rows"],
         "flights": figures["flights"],
@@ -77,6 +120,9 @@ def _metadata(figures: dict[str, Any]) -> dict[str, Any]:
         "first time": first.isoformat() if first else "none",
         "last time": last.isoformat() if last else "none",
         "sources": ", ".join(figures["sources"]) or "unknown",
+        "presence": str(judgement.presence),
+        "verdict": "as expected" if judgement.passed else "red",
+        **docs,
     }
 
 
@@ -85,7 +131,7 @@ with accepted():
     @dg.asset(
         key=KEY,
         partitions_def=HOURS,
-        check_specs=[CHECK],
+        check_specs=CHECKS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey(["history", "positions"])],
         pool="history_hours",
@@ -95,20 +141,24 @@ with accepted():
         description=(
             "Each **closed hour** of history (UTC): how many positions, flights and aircraft, from when to when, from "
             "which sources. Materialised ten minutes after the hour has ended; hours that were missed, or loaded "
-            "later, follow by themselves. The check `positions` says whether the hour is as expected."
+            "later, follow by themselves. Its checks make the hour's verdict: one that is **red** is an open incident "
+            "until it is mended, or accepted by the job `accept_red_hour`."
         ),
     )
     def history_hours(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
         """Looks at each hour of the run; the results follow the materialisation that they are about."""
         settings = platform.settings()
-        url = settings.postgres_url.get_secret_value()
-        results = []
+        found: list[dg.AssetCheckEvaluation] = []
         with platform.connect(settings) as connection:
+            read = progress(settings, connection)
             for key in context.partition_keys:
-                figures = summary(connection, hour_of(key))
-                context.add_asset_metadata(_metadata(figures), partition_key=key)
-                results.append(evaluation(CHECK, key, judge_hour(url, leaf_name(hour_of(key)))))
+                judgement = judge_hour(settings, connection, hour_of(key), read, reported=True)
+                context.add_asset_metadata(_metadata(summary(connection, hour_of(key)), judgement), partition_key=key)
+                found += results(judgement)
+                context.log.info("%s: %s", key, "; ".join(f["name"] for f in judgement.failures) or "as expected")
+            publish_and_settle(settings, connection, datetime.now(UTC))
         yield dg.MaterializeResult(asset_key=KEY)
         # A check is an output of its own, which evaluations by partition do not stand for.
-        yield dg.Output(None, output_name=CHECK.get_python_identifier())
-        yield from results
+        for spec in CHECKS:
+            yield dg.Output(None, output_name=spec.get_python_identifier())
+        yield from found

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.staticfiles import StaticFiles
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from flight_platform.model import parse_flight_id
@@ -233,6 +234,8 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
     app.state.clock = clock
     if store is not None:
         app.state.store = store
+    # Data Docs of the checks, where this machine has them (checks/data_docs.py): pages that ask for nothing else.
+    app.mount("/quality", StaticFiles(directory=settings.var / "quality", html=True, check_dir=False))
     return app
 
 

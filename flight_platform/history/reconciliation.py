@@ -13,7 +13,7 @@ missing is known to be so: not read yet, or lost for good. Nothing is mended her
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
@@ -26,6 +26,13 @@ from flight_platform.history.writer import CLOSING_MS
 CLOSING: Final = timedelta(milliseconds=CLOSING_MS)
 
 
+class Fault(NamedTuple):
+    """A contradiction: what should be true, in words that do not change, and what is seen instead."""
+
+    rule: str
+    seen: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """What the books say of one hour. It is complete where they contradict nowhere and nothing is missing."""
@@ -34,7 +41,7 @@ class Proof:
     rows: int  # that it holds
     counted: int | None  # that it was given, less those erased; None where no count was kept
     as_of: datetime | None  # every report that Kafka took before is judged and stored
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
     missing: tuple[str, ...]
 
     @property
@@ -85,7 +92,7 @@ def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, prog
         "as_of": proof.as_of,
         "rows": rows,
         "counted": proof.counted,
-        "missing": [*proof.faults, *proof.missing],
+        "missing": [*(fault.seen for fault in proof.faults), *proof.missing],
     }
     connection.execute(query("proofs_record"), parameters)
     return proof
@@ -93,12 +100,13 @@ def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, prog
 
 def _conclude(hour: datetime, rows: int, facts: dict[str, Any], progress: Progress) -> Proof:
     counted = None if facts["counted"] is None and rows else int(facts["counted"] or 0) - int(facts["erased"])
-    faults = [*facts["faults"], *facts["unequal"]]
+    faults = [Fault("the ledger tiles", seen) for seen in facts["faults"]]
+    faults += [Fault("the chunks hold what compaction wrote", seen) for seen in facts["unequal"]]
     missing = list(facts["gaps"])
     if counted is None:
         missing.append(f"no count was kept of its {rows} rows: they were not written by the history consumer")
     elif counted != rows:
-        faults.append(f"it holds {rows} rows and was given {counted}")
+        faults.append(Fault("the hour holds what it was given", f"it holds {rows} rows and was given {counted}"))
     if facts["quarantined"]:
         missing.append(f"{facts['quarantined']} records of that time are in ops.quarantine")
     if progress.until is None:

@@ -61,8 +61,12 @@ def record_verdict(
     rows: int,
     failures: Sequence[dict[str, Any]],
     presence: Presence = Presence.FILLED,
+    reported: bool = False,
 ) -> None:
-    """Writes down what was found; each failure has a `name`. An acceptance that does not cover them all lapses."""
+    """Writes down what was found; each failure has a `name`. An acceptance that does not cover them all lapses.
+
+    `reported` says that the caller itself shows the verdict in Dagster.
+    """
     if passed != (not failures):
         raise ValueError("an hour passes where it has no failure, and only there")
     parameters: dict[str, Any] = {"hour": start_of_hour(hour), "passed": passed, "rows": rows, "presence": presence}
@@ -70,7 +74,9 @@ def record_verdict(
     with connection.transaction():
         connection.execute(query("verdicts_lapse"), {"hour": parameters["hour"], "failures": names})
         keeps = _first(connection, "verdicts_accepted", {"hour": parameters["hour"]})
-        judged_at = _first(connection, "verdicts_add", parameters | {"failures": json.dumps(list(failures))})
+        judged_at = _first(
+            connection, "verdicts_add", parameters | {"failures": json.dumps(list(failures)), "reported": reported}
+        )
         connection.execute(query("verdicts_hour"), parameters | {"judged_at": judged_at, "keeps": keeps})
 
 
@@ -113,6 +119,12 @@ def list_verdicts(connection: psycopg.Connection[Any], from_time: datetime, to_t
     """The judged hours of a stretch of time, `to_time` left out, with how far each has come."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query("verdicts_list"), {"from_time": from_time, "to_time": to_time}).fetchall()
+
+
+def take_unreported(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """The newest verdict of each hour where Dagster does not show it yet; from now on it counts as shown."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("verdicts_unreported")).fetchall()
 
 
 def _first(connection: psycopg.Connection[Any], name: str, parameters: dict[str, Any]) -> Any:

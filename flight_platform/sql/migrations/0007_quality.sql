@@ -8,7 +8,8 @@ CREATE TABLE ops.verdicts (
     passed boolean NOT NULL,
     presence text NOT NULL CHECK (presence IN ('filled', 'quiet', 'empty', 'missing')),
     rows bigint NOT NULL CHECK (rows >= 0),
-    failures jsonb NOT NULL DEFAULT '[]'
+    failures jsonb NOT NULL DEFAULT '[]',
+    reported boolean NOT NULL DEFAULT false
 );
 
 CREATE INDEX verdicts_hour ON ops.verdicts (hour, verdict_id);
@@ -20,6 +21,7 @@ COMMENT ON COLUMN ops.verdicts.judged_at IS 'When it was judged';
 COMMENT ON COLUMN ops.verdicts.passed IS 'Whether the hour was as expected';
 COMMENT ON COLUMN ops.verdicts.presence IS 'filled: it has rows; quiet: none, as usual or as nothing is known of usual; empty: none, though somebody listened and there usually are; missing: none, and nobody is known to have listened';
 COMMENT ON COLUMN ops.verdicts.rows IS 'Positions that it held';
+COMMENT ON COLUMN ops.verdicts.reported IS 'Whether the checks in Dagster show it: one from the command line is reported to them later';
 COMMENT ON COLUMN ops.verdicts.failures IS 'What was not as expected: objects with check, name, observed, unexpected, sample';
 
 -- An acceptance is of what was known to be wrong: where another failure shows up later, it lapses.
@@ -137,3 +139,46 @@ COMMENT ON COLUMN ops.hour_proofs.missing IS 'What keeps it from being complete,
 
 -- Whether anybody wrote in a stretch of wall-clock time. The ledger grows in this order, so a few kilobytes will do.
 CREATE INDEX ledger_written_at ON ops.ledger USING brin (written_at) WITH (pages_per_range = 16, autosummarize = on);
+
+-- Where an hour lies while it is judged: its rows as analysts see them, raw and chunks alike, with what can only be told by
+-- comparing rows. One hour at a time, under a lock; unlogged, since it can be made again.
+CREATE UNLOGGED TABLE ops.judged_hour (
+    flight_id text,
+    flight_key bigint,
+    time timestamptz,
+    received_at timestamptz,
+    latitude double precision,
+    longitude double precision,
+    altitude_ft integer,
+    geometric_altitude_ft integer,
+    ground_speed_kt double precision,
+    track_deg double precision,
+    vertical_rate_fpm integer,
+    callsign text,
+    squawk text,
+    source text,
+    delay_s double precision,
+    age_s double precision,
+    backward_s double precision,
+    implied_speed_kt double precision
+);
+
+COMMENT ON TABLE ops.judged_hour IS 'Where the rows of an hour lie while it is judged; empty at all other times';
+COMMENT ON COLUMN ops.judged_hour.flight_id IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.flight_key IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.time IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.received_at IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.latitude IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.longitude IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.altitude_ft IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.geometric_altitude_ft IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.ground_speed_kt IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.track_deg IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.vertical_rate_fpm IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.callsign IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.squawk IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.source IS 'As in analytics.positions';
+COMMENT ON COLUMN ops.judged_hour.delay_s IS 'received_at less time, seconds';
+COMMENT ON COLUMN ops.judged_hour.age_s IS 'time less the birth of the flight, seconds';
+COMMENT ON COLUMN ops.judged_hour.backward_s IS 'How far time ran backwards: newest time received before for this flight, less this one, seconds';
+COMMENT ON COLUMN ops.judged_hour.implied_speed_kt IS 'Speed from the report before of this flight: distance less the error of positions, by time; knots';

@@ -1,10 +1,9 @@
--- An hour of positions in figures. The address is the upper half of a flight id.
+-- An hour of positions in figures, raw and chunks alike. The address is the upper half of a flight key.
 SELECT
     count(*) AS rows,
-    count(DISTINCT flight_id) AS flights,
-    count(DISTINCT flight_id >> 32) AS aircraft,
+    count(DISTINCT flight_key) AS flights,
+    count(DISTINCT flight_key >> 32) AS aircraft,
     min(time) AS first_time,
     max(time) AS last_time,
     coalesce(array_agg(DISTINCT source) FILTER (WHERE source IS NOT NULL), '{}') AS sources
-FROM history.positions
-WHERE time >= %(hour)s::timestamptz AND time < %(hour)s::timestamptz + interval '1 hour';
+FROM analytics.positions_between(%(hour)s::timestamptz, %(hour)s::timestamptz + interval '1 hour');

@@ -1,7 +1,7 @@
 """Assets, schedules and sensors on a real database, with an instance of Dagster in a folder."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 import psycopg
@@ -9,13 +9,12 @@ import pytest
 from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.definitions import build_defs
-from assets.hours import CHECK, history_hours
-from assets.partitions import HOUR, history_partitions, hours_ahead, key_of, range_tags
+from assets.partitions import history_partitions, hours_ahead, key_of, range_tags
 from assets.reference import reference_airports
 from assets.resources import Platform
 from assets.schedules import PARTITIONS_KEY, partitions_ahead
-from assets.sensors import closed_hours, first_start, heartbeats
-from flight_platform.history.partitions import ensure_hour, list_hours, start_of_hour
+from assets.sensors import first_start, heartbeats
+from flight_platform.history.partitions import ensure_hour, list_hours
 from flight_platform.testing import DatabaseUrls
 
 pytestmark = pytest.mark.integration
@@ -32,28 +31,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     # next test that resolves definitions would trip over.
     with set_defs_state_storage(None), dg.instance_for_test() as made:
         yield made
-
-
-def asked(context: dg.SensorEvaluationContext) -> list[object]:
-    """What the sensor of the closed hours asks for."""
-    answers = closed_hours(context)
-    assert isinstance(answers, Iterator)
-    return list(answers)
-
-
-def fill(connection: psycopg.Connection, hour: datetime, *, altitude_ft: int = 35_000, rows: int = 20) -> None:
-    """Positions of two aircraft in an hour; the first row has this altitude."""
-    ensure_hour(connection, hour)
-    for n in range(rows):
-        moment = hour + timedelta(seconds=n)
-        address = 0x3C6444 + n % 2
-        row = [address << 32 | 1_700_000_000, moment, moment, 480_000_000, 20_000_000, altitude_ft if n == 0 else 1_000]
-        connection.execute(
-            "INSERT INTO history.positions"
-            " (flight_id, time, received_at, latitude_e7, longitude_e7, altitude_ft, squawk, source)"
-            " VALUES (%s, %s, %s, %s, %s, %s, '1000', 'paris')",
-            row,
-        )
 
 
 def test_a_fresh_platform_is_asked_for_its_partitions_in_one_run_and_then_for_nothing(
@@ -90,63 +67,6 @@ def test_partitions_missed_in_a_downtime_are_asked_for(
     request = partitions_ahead(context)
     assert isinstance(request, dg.RunRequest)
     assert request.tags == range_tags(wanted[-30], wanted[-1])
-
-
-def test_past_hours_with_data_are_looked_at_in_one_run_and_the_bad_one_is_found(
-    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
-) -> None:
-    newest = start_of_hour(datetime.now(UTC) - timedelta(minutes=10)) - HOUR
-    hours = [newest - n * HOUR for n in (2, 1, 0)]
-    fill(connection, hours[0])
-    fill(connection, hours[1], altitude_ft=900_000)
-    fill(connection, hours[2])
-    ensure_hour(connection, newest - 5 * HOUR)  # a leaf with nothing in it is nobody's business
-    fill(connection, newest + 2 * HOUR)  # not closed yet
-    sensor_context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
-    (request,) = asked(sensor_context)
-    assert isinstance(request, dg.RunRequest)
-    assert request.tags == range_tags(hours[0], hours[-1])
-    result = dg.materialize(
-        [history_hours],
-        instance=instance,
-        resources={"platform": platform},
-        tags=dict(request.tags),
-        raise_on_error=False,
-    )
-    assert not result.success  # the check is a blocking one
-    records = instance.event_log_storage.get_asset_check_execution_history(CHECK.key, limit=10)
-    assert {record.partition: record.status.value for record in records} == {
-        key_of(hours[0]): "SUCCEEDED",
-        key_of(hours[1]): "FAILED",
-        key_of(hours[2]): "SUCCEEDED",
-    }
-    (failed,) = [e for e in result.get_asset_check_evaluations() if not e.passed]
-    assert failed.description == "altitude_ft is possible: 1 of 20 rows are not"
-    table = failed.metadata["expectations"]
-    assert isinstance(table, dg.TableMetadataValue)
-    assert [record.data["sample"] for record in table.records if not record.data["passed"]] == ["900000"]
-    figures = {m.partition: m.metadata for m in result.asset_materializations_for_node("history__hours")}
-    assert figures[key_of(hours[0])]["dagster/row_count"].value == 20
-    assert figures[key_of(hours[0])]["aircraft"].value == 2
-    assert figures[key_of(hours[0])]["sources"].value == "paris"
-    assert [type(answer) for answer in asked(sensor_context)] == [dg.SkipReason]
-
-
-def test_an_hour_without_rows_does_not_pass(
-    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
-) -> None:
-    hour = start_of_hour(datetime.now(UTC)) - 3 * HOUR
-    ensure_hour(connection, hour)
-    result = dg.materialize(
-        [history_hours],
-        instance=instance,
-        resources={"platform": platform},
-        partition_key=key_of(hour),
-        raise_on_error=False,
-    )
-    (evaluation,) = result.get_asset_check_evaluations()
-    assert not evaluation.passed
-    assert "there are rows" in (evaluation.description or "")
 
 
 def test_the_airports_are_loaded_at_the_first_start_and_replaced_later(

@@ -1,0 +1,2 @@
+-- Gives the disk back.
+TRUNCATE ops.judged_hour;
