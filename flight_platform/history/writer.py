@@ -4,7 +4,9 @@
         │                                    └─► on the block list: gone     ├─ offsets move (fenced), ledger ─► commit
         └─► cannot be read, or has no partition ──────────► ops.quarantine ───┘
 
-Reading Kafka is `streaming/history.py`'s. A batch that fails is unchanged and may be written again.
+An hour that has chunks already takes its rows through staging, and they are looked for in the chunks: a repeat of what
+was compacted is a repeat. Reading Kafka is `streaming/history.py`'s. A batch that fails is unchanged and may be written
+again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,19 +99,21 @@ class Writer:
         """Straight where the rows are new; through staging where history has some of them already."""
         if not self._through_staging:
             try:
-                return self._transaction(batch, work, copy=self._copy)
+                return self._transaction(batch, work, straight=True)
             except psycopg.errors.UniqueViolation:
                 log.info("batch_repeats", records=len(batch.values))
-        written = self._transaction(batch, work, copy=self._merge)
+        written = self._transaction(batch, work, straight=False)
         # Repeats come in long runs (a replay): while they last, the attempt that fails is saved.
         self._through_staging = written.repeats > len(work.repeats)
         return written
 
-    def _transaction(self, batch: Batch, work: _Sorted, *, copy: Callable[[bytes], Array]) -> Written:
+    def _transaction(self, batch: Batch, work: _Sorted, *, straight: bool) -> Written:
         with self._connection.transaction():
             move_offsets(self._connection, batch.topic, batch.spans)  # first: whoever is fenced finds out here
             self._withhold(work)
-            had = copy(copy_buffer(work.columns))  # indexes of rows that history has
+            chunked = self._enter_hours(work)
+            buffer = copy_buffer(work.columns)
+            had = self._copy(buffer) if straight and not chunked else self._merge(buffer, chunked)  # indexes of rows
             new = np.ones(len(work.columns), dtype=bool)
             new[had] = False
             self._quarantine(batch, work)
@@ -127,11 +131,20 @@ class Writer:
             copy.write(buffer)
         return np.empty(0, dtype="i8")
 
-    def _merge(self, buffer: bytes) -> Array:
+    def _enter_hours(self, work: _Sorted) -> list[datetime]:
+        """Keeps compaction out of the batch's hours until it is written; those that have chunks already.
+
+        By lock and not by the age of an hour: 0.2 ms a batch, and no clock has to be right.
+        """
+        numbers = np.unique(work.columns["time"] // HOUR_MS).tolist()
+        row = self._connection.execute(query("positions_enter"), [numbers]).fetchone()
+        return [datetime.fromtimestamp(number * 3600, UTC) for number in (row[0] if row else [])]
+
+    def _merge(self, buffer: bytes, chunked_hours: list[datetime]) -> Array:
         self._connection.execute(query("positions_staging"))
         with self._connection.cursor().copy(query("positions_staging_copy")) as copy:
             copy.write(buffer)
-        had = self._connection.execute(query("positions_merge")).fetchall()
+        had = self._connection.execute(query("positions_merge"), {"chunked_hours": chunked_hours}).fetchall()
         return np.fromiter((ordinal for (ordinal,) in had), dtype="i8", count=len(had))
 
     def _quarantine(self, batch: Batch, work: _Sorted) -> None:

@@ -17,6 +17,8 @@ CREATE TABLE ops.hours (
     chunk_rows bigint CHECK (chunk_rows >= 0),
     chunk_checksum bigint,
     archived_at timestamptz,
+    archive_rows bigint CHECK (archive_rows >= 0),
+    archive_checksum bigint,
     dropped_at timestamptz,
     restored_at timestamptz
 );
@@ -36,7 +38,9 @@ COMMENT ON COLUMN ops.hours.chunks IS 'Number of its chunks';
 COMMENT ON COLUMN ops.hours.chunk_rows IS 'Positions in its chunks';
 COMMENT ON COLUMN ops.hours.chunk_checksum IS 'Sum of the hashes of these positions, modulo 2^64: the same in any order';
 COMMENT ON COLUMN ops.hours.archived_at IS 'When its positions were last written to the archive';
-COMMENT ON COLUMN ops.hours.dropped_at IS 'When they left the database; the archive has them';
+COMMENT ON COLUMN ops.hours.archive_rows IS 'Its positions in the archive';
+COMMENT ON COLUMN ops.hours.archive_checksum IS 'Sum of the hashes of these, as chunk_checksum';
+COMMENT ON COLUMN ops.hours.dropped_at IS 'When its positions left the database: the archive has them; what came later still may be in chunks. Unset where the database has it all (again)';
 COMMENT ON COLUMN ops.hours.restored_at IS 'When they were last brought back from the archive';
 
 CREATE TABLE ops.archive (
@@ -235,12 +239,36 @@ BEGIN
         SELECT (extract(epoch FROM h.hour) / 3600)::integer
         FROM ops.hours AS h
         WHERE h.hour = ANY (ARRAY(SELECT to_timestamp(n * 3600.0::double precision) FROM unnest(numbers) AS n))
-            AND h.chunk_rows > 0
+            AND h.chunk_rows > 0 -- 0 once they are dropped
     );
 END
 $$;
 
 COMMENT ON FUNCTION history.enter_hours IS 'Takes part in the locks of these hours (Unix time / 3600, ascending) until the transaction ends; answers with those that have chunks';
+
+-- Drops the raw leaf of an hour where it is empty; false where it is not, or where it would have to wait for somebody.
+CREATE FUNCTION history.drop_leaf(hour timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    leaf CONSTANT text := 'positions_' || to_char(hour AT TIME ZONE 'UTC', 'YYYYMMDDHH24');
+    filled boolean;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(history.leaf_lock_class(), (extract(epoch FROM hour) / 3600)::integer)
+        OR NOT EXISTS (SELECT FROM pg_class WHERE relname = leaf AND relnamespace = 'history'::regnamespace)
+    THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM history.%I)', leaf) INTO filled;
+    IF filled THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE history.%I', leaf);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION history.drop_leaf IS 'Drops the raw leaf of an hour where it is empty and no writer is in it; true where it is gone';
 
 CREATE FUNCTION history.stored(low bytea, middle bytea, i integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -529,6 +557,7 @@ SELECT
         ELSE 'raw'
     END AS state,
     chunked.chunk_rows,
+    chunked.archive_rows,
     raw.estimated_rows,
     (coalesce(raw.bytes, 0) + coalesce(chunked.bytes, 0))::bigint AS bytes,
     raw.leaf,
@@ -554,7 +583,8 @@ FULL JOIN chunked USING (hour);
 COMMENT ON VIEW analytics.coverage IS 'The hours that history has, those made ahead included: how each is stored, and how complete it is';
 COMMENT ON COLUMN analytics.coverage.hour IS 'Start of the hour, UTC';
 COMMENT ON COLUMN analytics.coverage.state IS 'How it is stored: raw, chunks (what came late since then is raw until it is merged), archive (no longer in the database)';
-COMMENT ON COLUMN analytics.coverage.chunk_rows IS 'Number of its positions in chunks or, once it is dropped, in the archive';
+COMMENT ON COLUMN analytics.coverage.chunk_rows IS 'Number of its positions in chunks';
+COMMENT ON COLUMN analytics.coverage.archive_rows IS 'Number of its positions in the archive';
 COMMENT ON COLUMN analytics.coverage.estimated_rows IS 'Number of raw positions, as the server estimates it: may trail by a second, or more after a crash; unset where there is no leaf';
 COMMENT ON COLUMN analytics.coverage.bytes IS 'Size on disk with its index, bytes; of chunks its share of the day';
 COMMENT ON COLUMN analytics.coverage.leaf IS 'Partition of raw positions; unset where there is none (any more)';

@@ -1,0 +1,260 @@
+"""From raw to chunks: one transaction an hour, in which no reader sees a gap or a double.
+
+    snapshot ─► raw ─┬─► chunks ─► read back, compared ─► hour's lock ─► raw deleted ─► ops.hours ─► commit
+    chunks of the ───┘   (portion by portion of flights)   (writers wait)
+    flights concerned, where something came late
+
+Readers see one snapshot: the raw positions or their chunks. A writer that comes in between writes raw as ever: what is
+new is not in our snapshot and stays raw until the next time, what is a repeat meets the raw row. From the lock to the
+commit (a second a million rows) writers of this hour wait; then they find the chunks and look there for repeats
+(`writer.py`). Killed at any point, nothing has happened. The emptied leaf is shrunk and later dropped in statements of
+their own, which give up rather than make anybody wait.
+
+How chunks look is `chunks.py`'s; when and what for is `assets/compaction.py`'s.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+import stamina
+import structlog
+from psycopg import sql
+
+from flight_platform.codec import Columns
+from flight_platform.errors import FlightError
+from flight_platform.history.checksums import added, checksum
+from flight_platform.history.chunk_copy import chunk_buffer
+from flight_platform.history.chunks import encode
+from flight_platform.history.partitions import (
+    HOUR,
+    LOCK_TIMEOUT,
+    chunk_leaf_name,
+    ensure_chunk_day,
+    leaf_name,
+    start_of_hour,
+)
+from flight_platform.history.reading import in_order, joined, read_chunks, read_raw
+from flight_platform.history.sql import query
+from flight_platform.history.verdicts import may_compact
+
+log = structlog.get_logger()
+
+CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still fills
+MERGE_EVERY: Final = timedelta(hours=1)  # late rows trickle in: each merge writes the chunks of their flights anew
+LEAF_KEPT: Final = timedelta(
+    hours=48
+)  # then an emptied leaf is dropped: each leaf costs every plan that cannot prune it
+PORTION_ROWS: Final = 300_000  # worked on at once: about 200 MB
+_COMPACTING: Final = 0x636F6D70  # first key of the advisory lock of whoever compacts an hour ("comp" in ASCII)
+_TRIES: Final = 3
+
+Portion = tuple[int, int]
+
+
+class NotComparableError(FlightError):
+    """What was read back from the chunks is not what went into them; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compaction:
+    """What became of an hour: `moved` raw positions are in chunks now, or `skipped` says why not."""
+
+    hour: datetime
+    moved: int = 0
+    rows: int = 0  # in its chunks now
+    bytes_before: int = 0
+    bytes_after: int = 0
+    skipped: str | None = None
+
+
+def due_hours(connection: psycopg.Connection[Any], now: datetime, *, since: datetime | None = None) -> list[datetime]:
+    """The hours that wait for compaction, or for what came late to be merged; the oldest first."""
+    parameters = {
+        "from_hour": since or datetime.min.replace(tzinfo=UTC),
+        "to_hour": start_of_hour(now - CLOSING),
+        "settled": now - MERGE_EVERY,
+    }
+    with connection.transaction():
+        candidates = [hour for (hour,) in connection.execute(query("compaction_due"), parameters)]
+        return [hour.astimezone(UTC) for (hour,) in connection.execute(query("hours_with_raw"), {"hours": candidates})]
+
+
+def compact_range(
+    connection: psycopg.Connection[Any], hours: Sequence[datetime], told: Callable[[Compaction], None] = lambda _: None
+) -> list[Compaction]:
+    """Compacts these hours one by one, then shrinks their leaves; `told` hears of each as it is done."""
+    done: list[Compaction] = []
+    for hour in hours:
+        done.append(compact_hour(connection, hour))
+        told(done[-1])
+    return done
+
+
+def compact_hour(connection: psycopg.Connection[Any], hour: datetime) -> Compaction:
+    """Moves what is raw of an hour into chunks; safe to repeat. The connection must be idle.
+
+    Skips an hour that is not closed, not judged well (`verdicts.py`), or in somebody else's hands.
+    """
+    hour = start_of_hour(hour)
+    if hour + HOUR + CLOSING > datetime.now(UTC):
+        return Compaction(hour=hour, skipped="it is not closed yet")
+    if not may_compact(connection, hour):
+        return Compaction(hour=hour, skipped="it has not passed its checks, and nobody has accepted it")
+    return _moved(connection, hour, None)
+
+
+def put_back(connection: psycopg.Connection[Any], hour: datetime, positions: Columns) -> Compaction:
+    """Brings positions of an hour from elsewhere (the archive) into its chunks, save those that are there already."""
+    return _moved(connection, start_of_hour(hour), positions)
+
+
+def _moved(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None) -> Compaction:
+    before = _bytes(connection, hour)
+    with _alone(connection, hour) as mine:
+        if not mine:
+            return Compaction(hour=hour, skipped="somebody else compacts it at this moment")
+        ensure_chunk_day(connection, hour)
+        for attempt in stamina.retry_context(on=psycopg.errors.SerializationFailure, attempts=_TRIES):
+            with attempt, connection.transaction():  # a verdict on the hour may come at the same time
+                moved, rows = _swap(connection, hour, extra)
+        shrink(connection, hour)
+    return Compaction(hour=hour, moved=moved, rows=rows, bytes_before=before, bytes_after=_bytes(connection, hour))
+
+
+def _swap(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None) -> tuple[int, int]:
+    """The transaction; how many raw rows it moved, and how many the hour's chunks have then."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    flights = connection.execute(query("compaction_flights"), {"hour": hour}).fetchall()
+    if not flights and extra is None:
+        found = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
+        if found is not None and found[0]:
+            return 0, int(found[0])  # compacted already, and nothing came late
+    rows, sums = _begin(connection, hour)
+    for portion in _portions(flights, extra):
+        grown, changed = _rewrite(connection, hour, portion, extra)
+        rows += grown
+        sums = added(sums, changed)
+    connection.execute(query("compaction_hold"), {"hour": hour})
+    moved = connection.execute(query("compaction_clear_raw"), {"hour": hour}).rowcount
+    if moved != sum(count for _, count in flights):
+        raise NotComparableError(
+            f"{hour:%Y-%m-%d %H:00}: {moved} raw positions where {len(flights)} flights had others"
+        )
+    parameters = {"hour": hour, "rows": rows, "checksum": sums, "restored": extra is not None}
+    connection.execute(query("compaction_record"), parameters)
+    return moved, rows
+
+
+def _begin(connection: psycopg.Connection[Any], hour: datetime) -> tuple[int, int]:
+    row = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def _portions(flights: Sequence[tuple[int, int]], extra: Columns | None) -> Iterator[Portion]:
+    """Ranges of flights (first and last) with some PORTION_ROWS positions each."""
+    counts = dict(flights)
+    if extra is not None:
+        for flight, count in zip(*np.unique(extra["flight_id"], return_counts=True), strict=True):
+            counts[int(flight)] = counts.get(int(flight), 0) + int(count)
+    together: list[int] = []
+    size = 0
+    for flight in sorted(counts):
+        if together and size + counts[flight] > PORTION_ROWS:
+            yield together[0], together[-1]
+            together, size = [], 0
+        together.append(flight)
+        size += counts[flight]
+    if together:
+        yield together[0], together[-1]
+
+
+def _rewrite(
+    connection: psycopg.Connection[Any], hour: datetime, portion: Portion, extra: Columns | None
+) -> tuple[int, int]:
+    """Writes the chunks of these flights anew, with what is raw of them; what that adds in rows and in checksum."""
+    fresh = [read_raw(connection, hour, portion)]
+    if extra is not None:
+        flight = extra["flight_id"]
+        fresh.append(extra.take((flight >= portion[0]) & (flight <= portion[1])))
+    new = in_order(joined(fresh))
+    concerned = np.unique(new["flight_id"])
+    old = read_chunks(connection, hour, portion)
+    old = old.take(np.isin(old["flight_id"], concerned))
+    whole = in_order(joined([old, new])) if len(old) else new
+    if len(old):
+        parameters = {"hour": hour, "flights": concerned.tolist()}
+        connection.execute(query("compaction_clear_chunks"), parameters)
+    with connection.cursor().copy(query("chunks_copy")) as copy:
+        copy.write(chunk_buffer(encode(whole)))
+    back = read_chunks(connection, hour, portion)
+    expected, found = checksum(whole), checksum(back.take(np.isin(back["flight_id"], concerned)))
+    if expected != found:
+        raise NotComparableError(
+            f"{hour:%Y-%m-%d %H:00}: chunks of flights {portion[0]} to {portion[1]} do not read back as they were "
+            "written; nothing was changed. This is a defect: keep the raw leaf and report it"
+        )
+    return len(whole) - len(old), added(expected, -checksum(old))
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[bool]:
+    """Whether nobody else compacts the hour while this lasts; freed with the connection, however it ends."""
+    keys = [_COMPACTING, int(hour.timestamp()) // 3600]
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", keys).fetchone()
+    mine = bool(row and row[0])
+    try:
+        yield mine
+    finally:
+        if mine and not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+
+
+def shrink(connection: psycopg.Connection[Any], hour: datetime) -> bool:
+    """Gives the space of an emptied leaf back; False where that would have made somebody wait.
+
+    VACUUM FULL and not TRUNCATE: a reader with an older snapshot may still need what was deleted.
+    """
+    leaf = sql.Identifier("history", leaf_name(hour))
+    row = connection.execute("SELECT to_regclass(%s)", [f"history.{leaf_name(hour)}"]).fetchone()
+    if row is None or row[0] is None:
+        return False
+    connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+    try:
+        connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(leaf))
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable) as error:
+        log.info("leaf_not_shrunk", hour=hour.isoformat(), problem=str(error).strip())
+        return False
+    finally:
+        if not connection.broken:
+            connection.execute("RESET lock_timeout")
+    return True
+
+
+def retire_leaves(connection: psycopg.Connection[Any], now: datetime) -> list[datetime]:
+    """Drops the emptied raw leaves of hours that ended two days ago; one that somebody reads is left for next time."""
+    with connection.transaction():
+        old = [h for (h,) in connection.execute(query("leaves_to_retire"), {"before": now - LEAF_KEPT - HOUR})]
+    return [hour.astimezone(UTC) for hour in old if _retire(connection, hour)]
+
+
+def _retire(connection: psycopg.Connection[Any], hour: datetime) -> bool:
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            row = connection.execute(query("leaves_retire"), {"hour": hour}).fetchone()
+            return bool(row and row[0])
+    except psycopg.errors.LockNotAvailable:
+        log.info("leaf_not_dropped", hour=hour.isoformat(), problem="somebody reads or writes at this moment")
+        return False
+
+
+def _bytes(connection: psycopg.Connection[Any], hour: datetime) -> int:
+    """What the hour takes on disk."""
+    names = {"leaf": f"history.{leaf_name(hour)}", "chunk_leaf": f"history.{chunk_leaf_name(hour)}", "hour": hour}
+    row = connection.execute(query("compaction_sizes"), names).fetchone()
+    return int(row[0]) + int(row[1]) if row else 0
