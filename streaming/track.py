@@ -152,7 +152,8 @@ class Tracker:
         self._consumer.close()
         while self._must_stand_by() and not stop.wait(_STAND_BY_S):
             pass
-        self._consumer = self._join()
+        # Clients look at a topic's partitions every few minutes: ours would not know the new ones.
+        self._producer, self._consumer = self._new_producer(), self._join()
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
