@@ -50,7 +50,8 @@ def _kind(value: Any) -> Kind:
         raise ValueError(f"{str(value)[:40]!r} is no kind; there are {', '.join(_KINDS)}") from None
 
 
-FieldsText = Annotated[Fields, BeforeValidator(Fields.parse), WithJsonSchema({"type": "string"})]
+_LIST: Final = {"type": "string", "pattern": f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$"}
+FieldsText = Annotated[Fields, BeforeValidator(Fields.parse), WithJsonSchema(_LIST)]
 KindText = Annotated[Kind, BeforeValidator(_kind), WithJsonSchema({"enum": list(_KINDS)})]
 
 

@@ -49,6 +49,9 @@ EXAMPLES: Final[dict[str, str]] = {
 FIRST_YEAR: Final = 1970
 END_YEAR: Final = 2106  # in it the 32 bits of a flight id's second end
 _BOX_TEXT: Final = "west,south,east,north in degrees"
+_BOX_PATTERN: Final = r"^-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3}$"
+_ADDRESS_PATTERN: Final = "~?[0-9a-fA-F]{6}"
+FLIGHT_ID_PATTERN: Final = f"{_ADDRESS_PATTERN}-[0-9a-fA-F]{{8}}"
 _LOST_PLUS: Final = re.compile(r" (?=\d\d:?\d\d$)")  # "+02:00" arrives as " 02:00" where a client did not escape it
 
 
@@ -129,18 +132,27 @@ def _flight_id_text(text: str) -> str:
     return lower
 
 
+def _text(pattern: str) -> WithJsonSchema:
+    """How the document tells a text of that form."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
 BoxText = Annotated[
     Box,
     BeforeValidator(parse_box),
-    WithJsonSchema({"type": "string", "description": _BOX_TEXT, "examples": [EXAMPLES["bbox"]]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": _BOX_PATTERN, "description": _BOX_TEXT, "examples": [EXAMPLES["bbox"]]}
+    ),
 ]
 Moment = Annotated[
     datetime,
     BeforeValidator(parse_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [EXAMPLES["from"]]}),
 ]
-CallsignPrefix = Annotated[str, AfterValidator(_callsign_prefix)]
-SourceName = Annotated[str, AfterValidator(_source_name)]
-Icao24 = Annotated[str, AfterValidator(_address)]
-FlightIdPath = Annotated[str, AfterValidator(_flight_id_text), Path(examples=[EXAMPLES["flight_id"]])]
-Icao24Path = Annotated[str, AfterValidator(_address), Path(examples=[EXAMPLES["icao24"]])]
+CallsignPrefix = Annotated[str, AfterValidator(_callsign_prefix), _text("[A-Za-z0-9]{1,8}")]
+SourceName = Annotated[str, AfterValidator(_source_name), _text(SOURCE_NAME.pattern)]
+Icao24 = Annotated[str, AfterValidator(_address), _text(_ADDRESS_PATTERN)]
+FlightIdPath = Annotated[
+    str, AfterValidator(_flight_id_text), _text(FLIGHT_ID_PATTERN), Path(examples=[EXAMPLES["flight_id"]])
+]
+Icao24Path = Annotated[str, AfterValidator(_address), _text(_ADDRESS_PATTERN), Path(examples=[EXAMPLES["icao24"]])]

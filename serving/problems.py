@@ -25,6 +25,7 @@ RETRY_AFTER_S: Final = 2  # what a store needs to come back: a restart of a live
 KINDS: Final[dict[str, str]] = {
     "invalid-parameter": "A parameter is missing or wrong; `errors` names each with an example.",
     "not-live": "No position of this flight within the live window: it landed, left coverage or never was.",
+    "no-such-tile": "The map has no such tile: at zoom z there are 2^z columns and as many rows.",
     "no-such-flight": "History has no flight with this id.",
     "format-not-available": "The track is not offered in this format; the detail names those that are.",
     "store-unavailable": "The store behind this API does not answer; try again after `Retry-After` seconds.",

@@ -18,7 +18,7 @@ from serving.live_answers import LIMIT, LiveTile
 from serving.live_formats import Format, Head, list_body
 from serving.live_store import LiveStore
 from serving.parameters import EXAMPLES
-from serving.problems import invalid, responses
+from serving.problems import ProblemError, responses
 from serving.rendered import rendered_once
 from serving.snapshot import Array, Frame, Snapshot
 
@@ -61,7 +61,7 @@ routes = APIRouter(tags=["live"])
     responses={
         200: {"headers": HEADERS, "content": {Format.PROTOBUF.media_type: binary("flight.v1.LiveList")}},
         **NOT_MODIFIED,
-        **responses(422, 503),
+        **responses(404, 422, 503),
     },
 )
 async def tile(
@@ -73,9 +73,8 @@ async def tile(
     store: LiveStore,
 ) -> Response:
     """The newest position of each flight of a tile, the same for everybody for a second; 304 where none has changed."""
-    for name, value in (("x", x), ("y", y)):
-        if value >= 1 << z:
-            raise invalid(name, f"at zoom {z} there are tiles 0 to {(1 << z) - 1}")
+    if max(x, y) >= 1 << z:
+        raise ProblemError(404, "no-such-tile", f"at zoom {z} columns and rows go from 0 to {(1 << z) - 1}")
     snapshot = await store.world()
     rendered = await rendered_once(snapshot, ("tile", z, x, y, suffix), lambda: _body(snapshot, z, x, y, suffix))
     return rendered.answer(request, suffix.form.media_type, freshness(snapshot.head()))

@@ -184,6 +184,12 @@ def test_a_flight_that_is_not_live_is_a_404() -> None:
     assert (answer.status_code, answer.json()["type"]) == (404, "/docs#not-live")
 
 
+@pytest.mark.parametrize("tile", ["0/1/0.json", "3/0/8.pb"])
+def test_a_tile_beyond_the_map_is_a_404(tile: str) -> None:
+    answer = ask(_app(FakeReader()), f"/v1/live/tiles/{tile}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/docs#no-such-tile")
+
+
 def test_a_flight_that_may_be_on_a_missing_server_is_no_404() -> None:
     answer = ask(_app(FakeReader(missing=("127.0.0.1:2",))), "/v1/live/3c6444-67a1b2c3")
     assert answer.status_code == 503
@@ -235,8 +241,7 @@ BAD = [
     ("/v1/live?fields=", "fields"),
     ("/v1/live?format=xml", "format"),
     ("/v1/live/3c6444-67a1b2c3?fields=height", "fields"),
-    ("/v1/live/tiles/0/1/0.json", "x"),
-    ("/v1/live/tiles/3/0/8.pb", "y"),
+    ("/v1/live/tiles/3/-1/0.json", "x"),
     ("/v1/live/tiles/17/0/0.json", "z"),
     ("/v1/live/tiles/0/0/0.png", "suffix"),
     ("/v1/live/events?bbox=1,2", "bbox"),
