@@ -5,6 +5,7 @@ they mean (is this a stall?) is not judged here: open incidents are what the pla
 """
 
 import time
+from collections import deque
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,6 +16,8 @@ from cli.output import age, fail, megabytes, say, say_json, table
 from flight_platform.errors import FlightError, ServerUnavailableError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from flight_platform.settings import Settings
 
 _BETWEEN_BEATS_S: Final = 1.3  # a process beats once a second: two beats lie this far apart at most
@@ -22,6 +25,7 @@ _BETWEEN_BEATS_S: Final = 1.3  # a process beats once a second: two beats lie th
 _SILENT_S: Final = {"dagster": 30.0}
 _SILENT_DEFAULT_S: Final = 5.0
 _REFRESH_S: Final = 1.0
+_RATE_SNAPSHOTS: Final = 10  # rates of a watch are over so many: a source that is polled each 5 s is no 0, 0, 0, 5000
 # What of the counters is the work done, by stage; the rest are refusals and repeats.
 _WORK: Final = {
     "feed": ("accepted",),
@@ -33,7 +37,7 @@ _WORK: Final = {
 
 def status(
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh in place until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Shows how every hop is: watermark, rate, lag, memory, and what is wrong."""
@@ -58,18 +62,31 @@ def status(
 
 
 def _watch(settings: "Settings") -> None:
+    """One screen, refreshed in place; the last of it stays when it ends."""
     from rich.live import Live
-    from rich.text import Text
 
     facts = take(settings)
+    seen = deque([facts], maxlen=_RATE_SNAPSHOTS)
     try:
-        with Live(Text(render(facts)), refresh_per_second=4, screen=False) as shown:
+        with Live(_screen(facts), screen=True, auto_refresh=False, vertical_overflow="crop") as shown:
             while True:
+                shown.update(_screen(facts), refresh=True)
                 time.sleep(_REFRESH_S)
-                facts = take(settings, facts)
-                shown.update(Text(render(facts)))
+                facts = take(settings, next((old for old in seen if old["hops"]), None))
+                seen.append(facts)
     except KeyboardInterrupt:
-        say()
+        say(render(facts))
+
+
+def _screen(facts: dict[str, Any]) -> "Text":
+    from rich.text import Text
+
+    head = f"{facts['at']:%H:%M:%S} UTC, each second; Ctrl-C ends"
+    text = Text("\n\n".join([head, *facts["problems"], render(facts)]), no_wrap=True, overflow="ellipsis")
+    text.stylize("dim", 0, len(head))
+    text.highlight_regex(r"(?m)^.*(silent for|does not answer|critical).*$", "red")
+    text.highlight_regex(r"(?m)^.*(waiting for|standing by|warning).*$", "yellow")
+    return text
 
 
 def take(settings: "Settings", before: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -145,11 +162,13 @@ def _programs(settings: "Settings") -> list[dict[str, Any]]:
 
 
 def render(facts: dict[str, Any]) -> str:
-    """The snapshot for people."""
-    parts = [_hops(facts["hops"])]
-    if facts["history"] is not None:
-        parts.append(_history(facts["history"], facts["at"]))
-    parts.append(_incidents(facts["incidents"], facts["at"]))
+    """The snapshot for people. Of what does not answer it says nothing: `problems` do."""
+    parts: list[str] = []
+    if not facts["problems"]:
+        parts.append(_hops(facts["hops"]))
+        if facts["history"] is not None:
+            parts.append(_history(facts["history"], facts["at"]))
+        parts.append(_incidents(facts["incidents"], facts["at"]))
     if facts["programs"]:
         parts.append(_program_table(facts["programs"]))
     parts.append("\n".join(f"{name:<13} {address}" for name, address in facts["addresses"].items()))
@@ -183,9 +202,10 @@ def _history(history: dict[str, Any], now: datetime) -> str:
         return f"history: empty, {history['partitions']} partitions made"
     span = f"from {history['oldest']:%Y-%m-%d %H:%M} to {history['newest']:%Y-%m-%d %H:%M} UTC"
     newest = age((now - history["newest"]).total_seconds())
+    hours = "hour" if history["hours"] == 1 else "hours"
     quarantined = f", {history['quarantined']} in quarantine" if history["quarantined"] else ""
     return (
-        f"history: {history['rows']:,} positions in {history['hours']} hours, {span} (newest {newest} ago), "
+        f"history: {history['rows']:,} positions in {history['hours']} {hours}, {span} (newest {newest} ago), "
         f"{history['partitions']} partitions made{quarantined}"
     )
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.status import _add_rates, render, work_done
+from cli.status import _add_rates, _screen, render, work_done
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -28,7 +28,10 @@ def beat(**changed: Any) -> dict[str, Any]:
 
 
 def facts(**changed: Any) -> dict[str, Any]:
-    usual = {"at": NOW, "hops": [], "incidents": [], "history": None, "programs": [], "addresses": {"Kafka": "k:1"}}
+    usual = {
+        "at": NOW, "hops": [], "incidents": [], "history": None, "programs": [], "addresses": {"Kafka": "k:1"},
+        "problems": [],
+    }  # fmt: skip
     return usual | changed
 
 
@@ -69,6 +72,21 @@ def test_a_silent_process_is_called_silent_and_unknown_is_no_zero() -> None:
 
 def test_nothing_running_says_how_to_start() -> None:
     assert "`flight up`" in render(facts())
+
+
+def test_of_what_does_not_answer_nothing_is_said() -> None:
+    shown = render(facts(problems=["Postgres at p:1 does not answer"]))
+    assert "`flight up`" not in shown, "whether anything runs is not known"
+    assert "incidents" not in shown
+    assert "Kafka" in shown
+
+
+def test_the_screen_tells_the_time_and_marks_what_is_wrong() -> None:
+    shown = _screen(facts(hops=[beat(silent=True, beat_age_s=42.0), beat(instance="track-2")], problems=[]))
+    assert shown.plain.startswith("03:04:05 UTC")
+    (marked,) = (span for span in shown.spans if span.style == "red")
+    assert "track-1" in shown.plain[marked.start : marked.end]
+    assert "Postgres away" in _screen(facts(problems=["Postgres away"])).plain
 
 
 def test_open_incidents_are_told() -> None:
