@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flight_platform.codec import COLUMN_TYPES, Columns
-from flight_platform.history.chunk_copy import HEADS, chunk_buffer, chunks_from
-from flight_platform.history.chunks import NUMBERS, decode, encode
-from flight_platform.history.copy import COLUMNS, copied, copy_buffer
-from flight_platform.history.partitions import ensure_hour
+from flight_platform.history.chunk_copy import HEADS, chunk_buffer
+from flight_platform.history.chunks import NUMBERS, encode
+from flight_platform.history.copy import COLUMNS, copy_buffer
+from flight_platform.history.partitions import ensure_chunk_day, ensure_hour
+from flight_platform.history.reading import read_chunks
 from flight_platform.history.sql import query
 from tests.unit.flight_platform.history.test_chunks import BITS, HOUR_MS, NEVER_NULL, assert_the_same, columns_of
 
@@ -51,7 +52,7 @@ ROWS = st.lists(ROW, max_size=10, unique_by=lambda row: (row["flight_id"], row["
 def store(connection: psycopg.Connection, columns: Columns) -> None:
     """The same positions raw and in chunks."""
     ensure_hour(connection, HOUR)
-    connection.execute("SELECT history.make_chunk_leaf(%s)", [HOUR])
+    ensure_chunk_day(connection, HOUR)
     connection.execute("TRUNCATE history.positions, history.chunks")
     with connection.cursor().copy(query("positions_copy")) as copy:
         copy.write(copy_buffer(columns))
@@ -66,11 +67,7 @@ def test_sql_and_code_read_from_chunks_what_went_in(rows: list[dict[str, Any]], 
     store(connection, columns)
     assert connection.execute(DIFFERENT.encode()).fetchall() == []
     assert connection.execute("SELECT count(*) FROM history.chunk_positions").fetchone() == (len(rows),)
-    with connection.cursor() as cursor:
-        found = [
-            row for part in copied(cursor, query("chunks_hour"), {"hour": HOUR, "flights": None}, 9) for row in part
-        ]
-    assert_the_same(decode(chunks_from(found)), columns)
+    assert_the_same(read_chunks(connection, HOUR), columns)
 
 
 def test_the_table_has_the_columns_of_the_code_in_their_order(connection: psycopg.Connection) -> None:
