@@ -4,8 +4,8 @@
 
 The measure of a field is its prior (how likely such a flight uses such a field) times how well distance and direction
 fit an aircraft at that height above it. "No field that we know" competes too. What a field has of the sum of all is the
-confidence: the probability, by this model, that it is the one. When a flight took off or landed is the matter of
-`phases.py`.
+confidence: the probability, by this model, that it is the one. The densities are the matter of `paths.py`; when a
+flight took off or landed, of `phases.py`.
 """
 
 import math
@@ -17,7 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from flight_platform.flights.track import Floats, around, turn_deg
+from flight_platform.flights import paths
+from flight_platform.flights.paths import End, Runways
+from flight_platform.flights.track import Floats, around
 
 HIGH_FT: Final = 3_000.0  # seen no lower than this above a field, an aircraft may be bound for another
 _SURE: Final = 0.7  # a field with less confidence is not named
@@ -25,21 +27,10 @@ _SURE_HIGH: Final = 0.95  # nor, from so high, one with less than this
 
 _REACH_NM: Final = 40.0
 _HIGHEST_FT: Final = 8_000.0  # above every field around: it could be bound for any
-_PRESSURE_FT: Final = 500.0  # barometric altitudes are off by this much where the air pressure is low or high
 
-# The usual path: 3 degrees of glide are 318 ft in a nautical mile, jets climb out at twice that and more. Wheels meet
-# the ground a mile before the middle of a large field, and leave it near the middle.
-_GLIDE_FT_NM: Final = 318.0
-_GLIDE_ENDS_NM: Final = 1.0
-_CLIMB_FT_NM: Final = 720.0
-_CLIMB_BEGINS_NM: Final = 0.3
-_HEADED_DEG: Final = 12.0
-_TURNS: Final = (0.1, 0.35)  # share of those that still turn or turn already: arriving, departing; more with height
-_TURNS_ALWAYS_FT: Final = 12_000.0
-_ODD: Final = 0.1  # share of paths that are not usual at all
-
-# None of the fields that we know: a strip, a helipad, a truth that our reports do not show.
-_NOWHERE: Final = 2e-5  # weight, to be compared with densities in square nautical miles
+# None of the fields that we know: a strip, a helipad, a truth that our reports do not show. To be compared with
+# densities in a square nautical mile.
+_NOWHERE: Final = 2e-5
 _NOWHERE_ON_GROUND: Final = 1e-3
 
 _FAST_NEEDS_FT: Final = 4_500.0  # runway that airliners and jets need
@@ -75,23 +66,6 @@ class Airport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """How an aircraft was when it was first or last seen near the ground. NaN is unknown.
-
-    `course_deg` is where it flew to, as well at the beginning as at the end. `fast` says that it has flown as airliners
-    and jets do.
-    """
-
-    arriving: bool
-    latitude: float
-    longitude: float
-    altitude_ft: float
-    course_deg: float
-    on_ground: bool
-    fast: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
     """An airport, the probability that it is the right one, and how far and how high above it the end was seen."""
 
@@ -119,11 +93,18 @@ class Airports:
         )
         self._use = np.array([_use(field) for field in fields], dtype="f8")
         self._scheduled = np.array([field.iata is not None for field in fields], dtype=bool)
-        self._runways: dict[str, list[Runway]] = {}
-        for runway in runways:
-            self._runways.setdefault(runway.airport, []).append(runway)
-        longest = {icao: max(runway.length_ft for runway in ends) for icao, ends in self._runways.items()}
-        self._longest_ft = np.array([longest.get(icao, math.nan) for icao in self.icao], dtype="f8")
+        field_of = {icao: number for number, icao in enumerate(self.icao)}
+        known = [(field_of[r.airport], r) for r in runways if r.airport in field_of]
+        known.sort(key=lambda pair: pair[0])
+        self._runways = Runways(
+            **{
+                name: np.array([getattr(runway, name) for _, runway in known], dtype="f8")
+                for name in ("latitude", "longitude", "heading_deg", "length_ft")
+            }
+        )
+        self._runway_field = np.array([field for field, _ in known], dtype="i8")
+        self._longest_ft = np.full(len(fields), math.nan)
+        np.fmax.at(self._longest_ft, self._runway_field, self._runways.length_ft)
 
     def __len__(self) -> int:
         return len(self.icao)
@@ -147,15 +128,10 @@ class Airports:
         if not end.on_ground and (np.isnan(height).all() or np.nanmin(height) > _HIGHEST_FT):
             return None
         if end.on_ground:
-            fit, nowhere = _fit_on_ground(distance), _NOWHERE_ON_GROUND
+            fit, nowhere = paths.on_ground(distance), _NOWHERE_ON_GROUND
         else:
-            bearing = np.degrees(np.arctan2(east, north))
-            fit, nowhere = _fit_in_the_air(distance, height, bearing, end), _NOWHERE
-            for row, field in enumerate(fields.tolist()):
-                ends = self._runways.get(self.icao[field])
-                if ends and height[row] <= HIGH_FT:  # higher, parallel runways miles apart cannot be told
-                    best = max(_fit_of_runway(runway, float(height[row]), end) for runway in ends)
-                    fit[row] = (fit[row] + best) / 2
+            fit = paths.near_field(distance, height, np.degrees(np.arctan2(east, north)), end)
+            fit, nowhere = self._with_runways(fields, fit, height, end), _NOWHERE
         weight = self._prior(fields, fast=end.fast) * fit
         best_row = int(np.argmax(weight))
         return Guess(
@@ -164,6 +140,22 @@ class Airports:
             distance_nm=float(distance[best_row]),
             height_ft=float(height[best_row]),
         )
+
+    def _with_runways(self, fields: npt.NDArray[np.int64], fit: Floats, height: Floats, end: End) -> Floats:
+        """The fit of fields, half of it that of their best runway where they have any and it can tell."""
+        if math.isnan(end.course_deg):
+            return fit
+        first = np.searchsorted(self._runway_field, fields)
+        last = np.searchsorted(self._runway_field, fields, side="right")
+        # Higher, runways of two fields that are in line or in parallel, miles apart, cannot be told.
+        count = np.where(height <= HIGH_FT, last - first, 0)
+        if not count.any():
+            return fit
+        owner = np.repeat(np.arange(len(fields)), count)
+        rows = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + first[owner]
+        best = np.zeros(len(fields))
+        np.maximum.at(best, owner, paths.near_runway(self._runways.at(rows), height[owner], end))
+        return np.where(count > 0, (fit + best) / 2, fit)
 
     def _prior(self, fields: npt.NDArray[np.int64], *, fast: bool) -> Floats:
         """How likely such a flight uses these fields: those with an IATA code, and a runway that it needs."""
@@ -179,64 +171,3 @@ def _use(field: Airport) -> float:
     if _MILITARY_NAME.search(field.name):
         return _MILITARY
     return _INTERNATIONAL if "International" in field.name else 1.0
-
-
-def _fit_on_ground(distance: Floats) -> Floats:
-    return np.exp(-((distance / 1.3) ** 2) / 2)
-
-
-def _fit_in_the_air(distance: Floats, height: Floats, bearing: Floats, end: End) -> Floats:
-    """The density, in a square nautical mile, of aircraft of that height and course around the middle of a field."""
-    above = np.maximum(np.nan_to_num(height), 0)
-    if end.arriving:
-        usual = above / _GLIDE_FT_NM + _GLIDE_ENDS_NM
-        spread = 0.5 + 0.15 * usual
-    else:
-        usual = np.maximum(above / _CLIMB_FT_NM + _CLIMB_BEGINS_NM, 0.9)
-        spread = 0.4 + 0.2 * usual
-    fit = _spread(distance - usual, spread) / (2 * math.pi * np.maximum(distance, 0.7))
-    sunk = np.minimum(height + _PRESSURE_FT, 0) / 300  # below the ground of the field: not there
-    fit = np.where(np.isnan(height), 0.0, fit * np.exp(-(np.nan_to_num(sunk) ** 2)))
-    return fit * _headed(end, bearing if end.arriving else bearing + 180.0, distance, above)
-
-
-def _headed(end: End, direction: Floats, distance: Floats, above: Floats) -> Floats:
-    """How much more likely the course is than any other: towards the field, or from it; nothing says it where near."""
-    if math.isnan(end.course_deg):
-        return np.ones(len(direction))
-    width = _HEADED_DEG + np.degrees(np.arctan2(0.8, distance))
-    off = turn_deg(end.course_deg, direction)
-    straight = 360 / (width * math.sqrt(2 * math.pi)) * np.exp(-((off / width) ** 2) / 2)
-    least = _TURNS[0] if end.arriving else _TURNS[1]
-    turns = np.clip(least + above / _TURNS_ALWAYS_FT, 0, 0.8)
-    likelier: Floats = turns + (1 - turns) * straight
-    return likelier
-
-
-def _fit_of_runway(runway: Runway, height_ft: float, end: End) -> float:
-    """The same around one runway: on its centre line, in its direction, at the height of the usual path."""
-    if math.isnan(height_ft) or math.isnan(end.course_deg):
-        return 0.0
-    east, north = around(runway.latitude, runway.longitude, end.latitude, end.longitude)
-    heading = math.radians(runway.heading_deg)
-    ahead = float(east) * math.sin(heading) + float(north) * math.cos(heading)  # beyond the threshold
-    aside = float(east) * math.cos(heading) - float(north) * math.sin(heading)
-    above = max(height_ft, 0.0)
-    if end.arriving:
-        usual = -above / _GLIDE_FT_NM
-        spread = 0.4 + 0.12 * abs(usual)
-    else:
-        usual = 0.7 * runway.length_ft / 6076 + above / _CLIMB_FT_NM
-        spread = 0.5 + 0.2 * usual
-    along = _spread(np.array(ahead - usual), np.array(spread))
-    across_nm = 0.08 + 0.02 * abs(usual)
-    across = _spread(np.array(aside), np.array(across_nm))
-    off = float(turn_deg(end.course_deg, runway.heading_deg))
-    return float(along * across) * 360 / (10 * math.sqrt(2 * math.pi)) * math.exp(-((off / 10) ** 2) / 2)
-
-
-def _spread(off: Floats, scale: Floats) -> Floats:
-    """A density around the usual value with tails on both sides: most are near, some are anywhere."""
-    near = np.exp(-np.abs(off) / scale) / (2 * scale)
-    wide = 4 * scale
-    return (1 - _ODD) * near + _ODD * np.exp(-np.abs(off) / wide) / (2 * wide)

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from flight_platform.flights.airports import End, Guess
+from flight_platform.flights.airports import Guess
+from flight_platform.flights.paths import End
 from flight_platform.flights.track import AIR, GROUND, Track, around, geodesic_nm
 
 GAP_S: Final = 300.0  # reports further apart leave a gap: nobody knows what was in between

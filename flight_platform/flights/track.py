@@ -3,6 +3,7 @@
 What a track says of the flight is in `phases.py`, `airports.py` and `summary.py`.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,11 +25,10 @@ UNTOLD: Final = -1
 NM_M: Final = 1852.0
 _NM_A_DEGREE: Final = 60.0  # of latitude: within 0.6 %, for looking around and not for distances flown
 _EQUATOR_M: Final = 6_378_137.0  # WGS 84
-_E2: Final = 6.694379990141316e-3
-# Up to here a leg is a straight line in the ellipsoid's two radii at its middle (within 1e-6 of the geodesic below 70
-# degrees of latitude); beyond, geographiclib, which takes 0.1 ms for each.
-_SHORT_LEG_DEG: Final = 0.1
-_POLAR_DEG: Final = 70.0
+_SECOND_E2: Final = 6.739496742276434e-3  # its second eccentricity, squared
+# Up to here Bowring's formula for short lines is within 1e-6 of the geodesic; beyond, and it is rarely beyond,
+# geographiclib, which takes 0.1 ms a leg and not 0.1 us.
+_SHORT_LEG_DEG: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def _known(columns: Columns, name: str) -> Floats:
     return np.where(columns.known[name], columns[name].astype("f8"), np.nan)
 
 
-def around(latitude: float, longitude: float, latitudes: Any, longitudes: Any) -> tuple[Floats, Floats]:
-    """Where places lie as seen from one: nautical miles to the east and to the north. For tens of miles, not more."""
+def around(latitude: Any, longitude: Any, latitudes: Any, longitudes: Any) -> tuple[Floats, Floats]:
+    """Where places lie as seen from others: nautical miles to the east and to the north. For tens of miles, not more."""
     east_deg = (np.asarray(longitudes) - longitude + 180.0) % 360.0 - 180.0
     east = east_deg * np.cos(np.radians((np.asarray(latitudes) + latitude) / 2)) * _NM_A_DEGREE
     return east, (np.asarray(latitudes) - latitude) * _NM_A_DEGREE
@@ -96,19 +96,27 @@ def turn_deg(one: Any, other: Any) -> Any:
 
 def legs_nm(latitude: Floats, longitude: Floats) -> Floats:
     """The lengths of the legs between consecutive positions on the WGS 84 ellipsoid."""
-    if len(latitude) < 2:
-        return np.zeros(0)
-    middle = np.radians((latitude[1:] + latitude[:-1]) / 2)
+    phi = np.radians(latitude[:-1])
     north = np.radians(np.diff(latitude))
     east = np.radians((np.diff(longitude) + 180.0) % 360.0 - 180.0)
-    bulge = 1 - _E2 * np.sin(middle) ** 2
-    north_m = north * _EQUATOR_M * (1 - _E2) / bulge**1.5
-    east_m = east * _EQUATOR_M * np.cos(middle) / np.sqrt(bulge)
-    legs: Floats = np.hypot(north_m, east_m) / NM_M
+    legs = _short_lines_nm(phi, north, east)
     far = np.maximum(np.abs(north), np.abs(east)) > np.radians(_SHORT_LEG_DEG)
-    for leg in np.flatnonzero(far | (np.abs(latitude[1:]) > _POLAR_DEG) & (legs > 0)):
+    for leg in np.flatnonzero(far).tolist():
         legs[leg] = geodesic_nm(latitude[leg], longitude[leg], latitude[leg + 1], longitude[leg + 1])
     return legs
+
+
+def _short_lines_nm(phi: Floats, north: Floats, east: Floats) -> Floats:
+    """Bowring's inverse formula (Survey Review 26, 1981): from a latitude so far to the north and east, radians."""
+    cos2 = np.cos(phi) ** 2
+    a, b = np.sqrt(1 + _SECOND_E2 * cos2**2), np.sqrt(1 + _SECOND_E2 * cos2)
+    half_east = a * east / 2
+    half_north = north / (2 * b) * (1 + 3 * _SECOND_E2 / (4 * b**2) * north * np.sin(2 * phi + north * 2 / 3))
+    along = np.sin(half_north) * np.cos(half_east)
+    across = np.sin(half_east) * (b * np.cos(phi) * np.cos(half_north) - np.sin(phi) * np.sin(half_north)) / a
+    turned = 2 * np.arcsin(np.minimum(np.hypot(along, across), 1))
+    lines: Floats = _EQUATOR_M * math.sqrt(1 + _SECOND_E2) * turned / b**2 / NM_M
+    return lines
 
 
 def geodesic_nm(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from flight_platform.flights.airports import Airports, End, Guess
+from flight_platform.flights.airports import Airports, Guess
+from flight_platform.flights.paths import End
 from flight_platform.history.flights import derive_hour, derive_open, derive_silent, read_airports
 from flight_platform.history.partitions import HOUR
 from flight_platform.model import Position, format_flight_id

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flight_platform.flights.airports import Airports, End
+from flight_platform.flights.airports import Airports
+from flight_platform.flights.paths import End
 from tests.unit.flight_platform.flights.made import NEAR_SOUTH, NORTH, SOUTH, STRIP, WORLD, runway
 
 

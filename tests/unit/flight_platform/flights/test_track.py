@@ -38,7 +38,7 @@ def test_each_flight_has_its_rows() -> None:
     assert list(stretches(np.zeros(0))) == []
 
 
-@pytest.mark.parametrize("step_deg", [0.0001, 0.01, 0.09, 0.5, 20.0])
+@pytest.mark.parametrize("step_deg", [0.0001, 0.1, 1.4, 20.0])
 @pytest.mark.parametrize("latitude", [0.0, 47.0, -69.5, 80.0])
 def test_legs_are_those_of_the_ellipsoid(latitude: float, step_deg: float) -> None:
     latitudes = np.array([latitude, latitude + min(step_deg, 5.0), latitude])
