@@ -1,12 +1,20 @@
 """Where everything listens, as people and scripts are told."""
 
+import shutil
+
 from flight_platform.settings import Settings
 
 
 def addresses(settings: Settings) -> dict[str, str]:
     """Name and address of each server, without secrets."""
     from cli.postgres import where
+    from cli.programs import PROMETHEUS, alertmanager_url
 
+    monitoring = {}
+    if shutil.which(PROMETHEUS):
+        monitoring["Prometheus"] = f"http://127.0.0.1:{settings.prometheus_port}"
+    if hub := alertmanager_url(settings):
+        monitoring["Alertmanager"] = masked(hub)
     return {
         "active API": f"http://127.0.0.1:{settings.active_port}",
         "history API": f"http://127.0.0.1:{settings.history_port}",
@@ -14,6 +22,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "Kafka": settings.kafka_bootstrap,
         "Postgres": where(settings.postgres_url.get_secret_value()),
         "live": ", ".join(map(masked, settings.tile38_urls)),
+        **monitoring,
     }
 
 

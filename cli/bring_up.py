@@ -1,6 +1,6 @@
 """The steps of `flight up`, in order. Each is safe to repeat; what they start is listed in `programs.py`.
 
-check ─► prepare ─► servers ─► tables, topics, partitions ─► consumers, APIs, feeds ─► Dagster
+check ─► prepare ─► servers ─► tables, topics, partitions ─► consumers, APIs, feeds ─► Dagster ─► Prometheus
 """
 
 import json
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from cli.monitoring import configure
 from cli.preflight import check_ports, check_tools
 from cli.programs import ROOT, Program, code_socket, dagster_home
 from cli.progress import Progress, ProgressHandler
@@ -51,6 +52,7 @@ def prepare(settings: Settings, programs: Sequence[Program], progress: Progress)
     # Dagster reads its instance's configuration from its home; a copy, since a link breaks when the checkout moves.
     (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     (home / "workspace.yaml").write_text(_WORKSPACE.format(socket=json.dumps(str(code_socket(settings)))))
+    configure(settings, programs)
     return servers
 
 

@@ -41,7 +41,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.
     settings = Settings.read()
     shown = shown_settings(settings)
     versions = {name: _version(name) for name in _PACKAGES}
-    findings = [*tools(settings), *servers(settings)]
+    findings = [*tools(settings), *servers(settings), *alerting(settings)]
     failed = [finding for finding in findings if not finding.ok and finding.needed]
     if as_json:
         say_json(
@@ -159,6 +159,45 @@ def servers(settings: "Settings") -> list[Finding]:
     for number, url in enumerate(settings.tile38_urls, 1):
         found.append(_answer(f"live {number}", lambda url=url: live_answer(url), f"{start}FLIGHT_TILE38_URLS"))  # type: ignore[misc]
     return found
+
+
+def alerting(settings: "Settings") -> list[Finding]:
+    """Who is told of alerts, and what of Prometheus and Alertmanager is on; the platform does without all of it."""
+    from cli.addresses import masked
+    from cli.programs import ALERTMANAGER, PROMETHEUS, alertmanager_url
+
+    install = "install both (Debian: apt install prometheus prometheus-alertmanager): `flight up` starts them"
+    found = [
+        Finding(name=program, ok=bool(path := shutil.which(program)), found=path or "-", remedy=install, needed=False)
+        for program in (PROMETHEUS, ALERTMANAGER)
+    ]
+    hub = alertmanager_url(settings)
+    if hub is not None:
+        remedy = "start it (`flight up` does where no other is named); FLIGHT_ALERT_URLS are told meanwhile"
+        answer = _answer("Alertmanager", lambda: hub_answer(hub), remedy)
+        found.append(Finding(**(asdict(answer) | {"needed": settings.alertmanager_url is not None})))
+    receivers = len(settings.alert_urls)
+    told = f"Alertmanager at {masked(hub)}" if hub else ""
+    if receivers:
+        told += f"{', then ' if hub else ''}{receivers} addresses of FLIGHT_ALERT_URLS"
+    remedy = "set FLIGHT_ALERTMANAGER_URL or FLIGHT_ALERT_URLS; `flight status` and Dagster show incidents in any case"
+    found.append(Finding(name="alerts go to", ok=bool(told), found=told or "nobody", remedy=remedy, needed=False))
+    return found
+
+
+def hub_answer(url: str) -> str:
+    """Version of an Alertmanager, and what is silenced in it."""
+    from cli.readiness import answers_json
+
+    about = answers_json(f"{url}/api/v2/status")
+    silences = [one for one in answers_json(f"{url}/api/v2/silences") if one["status"]["state"] == "active"]
+    shown = f"; silenced: {', '.join(_silence(one) for one in silences)}" if silences else "; no silences"
+    return f"Alertmanager {about['versionInfo']['version']}{shown}"
+
+
+def _silence(silence: dict[str, Any]) -> str:
+    matchers = " ".join(f"{m['name']}{'=' if m['isEqual'] else '!='}{m['value']}" for m in silence["matchers"])
+    return f"{matchers} until {silence['endsAt'][:16]}Z ({silence['comment']})"
 
 
 def _answer(name: str, ask: Callable[[], str], remedy: str) -> Finding:

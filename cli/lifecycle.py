@@ -75,9 +75,11 @@ def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Pr
     bring_up.wait_for_data_plane(settings, programs, supervisor, progress)
     bring_up.start_group("control", programs, supervisor)
     if demo:
-        demo_run.wait_for_present(settings, programs[-1], supervisor, progress)
+        (feed,) = (program for program in programs if program.group == "feeds")
+        demo_run.wait_for_present(settings, feed, supervisor, progress)
         progress.note(f"the first position was seen {progress.elapsed_s:.0f} s after the start")
     bring_up.wait_for_dagster(settings, supervisor, progress)
+    bring_up.start_group("monitoring", programs, supervisor)
     _farewell(settings)
 
 

@@ -1,12 +1,14 @@
 """What `flight up` runs: the list of programs, in the order in which they start. How they are run is `supervisor.py`'s.
 
     servers (Kafka, Postgres, live) ──► control (Dagster) ──► consumers (track, live, history) ──► apis ──► feeds
+        ──► monitoring (Prometheus, Alertmanager)
 
-They stop in the opposite order, so that nothing writes to a server that has gone.
+They stop in the opposite order: first who would raise an alarm, last what others write to.
 """
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -18,9 +20,11 @@ from urllib.parse import urlsplit
 from flight_platform.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-START_ORDER: Final = ("servers", "control", "consumers", "apis", "feeds")
+START_ORDER: Final = ("servers", "control", "consumers", "apis", "feeds", "monitoring")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FIRST_METRICS_PORT: Final = 9101
+PROMETHEUS: Final = "prometheus"  # these two as Debian names them
+ALERTMANAGER: Final = "prometheus-alertmanager"
 _SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor binds "<path>.<pid>" first
 
 
@@ -56,7 +60,7 @@ def port_of(url: str, default: int) -> int:
 
 def programs(settings: Settings, feeds: tuple["Program", ...] = ()) -> list[Program]:
     """All programs of the platform, with `feeds`, in the order in which they start."""
-    listed = [*embedded_servers(settings), *_control(settings), *_data_plane(settings), *feeds]
+    listed = [*embedded_servers(settings), *_control(settings), *_data_plane(settings), *feeds, *_monitoring(settings)]
     return sorted(listed, key=lambda program: START_ORDER.index(program.group))
 
 
@@ -166,6 +170,8 @@ def _control(settings: Settings) -> list[Program]:
 
     def program(name: str, arguments: tuple[str, ...], **more: Any) -> Program:
         environment = {"DAGSTER_HOME": str(home), "FLIGHT_INSTANCE": "dagster", "FLIGHT_HISTORY_START": first}
+        if hub := alertmanager_url(settings):
+            environment["FLIGHT_ALERTMANAGER_URL"] = hub
         command = (*python, *arguments)
         return Program(name=name, group="control", arguments=command, environment=environment, whole_group=True, **more)
 
@@ -174,3 +180,46 @@ def _control(settings: Settings) -> list[Program]:
         program("dagster-web", web, port=settings.dagster_port, setting="FLIGHT_DAGSTER_PORT"),
         program("dagster-daemon", daemon),
     ]
+
+
+def alertmanager_url(settings: Settings) -> str | None:
+    """The Alertmanager that incidents go to: the one that the settings name, else the one that is started here."""
+    if settings.alertmanager_url is not None or shutil.which(ALERTMANAGER) is None:
+        return settings.alertmanager_url
+    return f"http://127.0.0.1:{settings.alertmanager_port}"
+
+
+def monitoring_home(settings: Settings, name: str) -> Path:
+    """Where Prometheus or Alertmanager keeps its configuration and its data."""
+    return settings.var.resolve() / name
+
+
+def _monitoring(settings: Settings) -> list[Program]:
+    """Those that are installed, on loopback. What they are told is written by `monitoring.py`."""
+    found = []
+    words: tuple[str, ...]
+    if shutil.which(ALERTMANAGER) and settings.alertmanager_url is None:
+        home, port = monitoring_home(settings, "alertmanager"), settings.alertmanager_port
+        words = (
+            ALERTMANAGER,
+            f"--config.file={home}/alertmanager.yml",
+            f"--storage.path={home}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",  # alone: it gossips with nobody
+        )
+        setting = "FLIGHT_ALERTMANAGER_PORT"
+        found.append(Program(name="alertmanager", group="monitoring", arguments=words, port=port, setting=setting))
+    if shutil.which(PROMETHEUS):
+        home, port = monitoring_home(settings, "prometheus"), settings.prometheus_port
+        words = (
+            PROMETHEUS,
+            f"--config.file={home}/prometheus.yml",
+            f"--storage.tsdb.path={home}/data",
+            "--storage.tsdb.retention.time=7d",
+            "--rules.alert.resend-delay=5s",  # the first words may be lost: it finds Alertmanager some seconds later
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=warn",
+        )
+        setting = "FLIGHT_PROMETHEUS_PORT"
+        found.append(Program(name="prometheus", group="monitoring", arguments=words, port=port, setting=setting))
+    return found

@@ -4,12 +4,14 @@ An alert is known by its labels, so they are the same from the first word to the
 (summary, cause in words) is an annotation.
 """
 
+import base64
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import structlog
 
@@ -63,12 +65,21 @@ def post(url: str, incidents: Sequence[Mapping[str, Any]], runbooks: str) -> boo
     """Hands incidents over; whether Alertmanager has taken them."""
     now = datetime.now(UTC)
     body = json.dumps([as_alert(incident, runbooks, now) for incident in incidents]).encode()
-    request = urllib.request.Request(  # noqa: S310  # the operator's own address
-        f"{url.rstrip('/')}/api/v2/alerts", data=body, headers={"Content-Type": "application/json"}
-    )
+    address, headers = _reached(url)  # the operator's own
+    request = urllib.request.Request(f"{address}/api/v2/alerts", data=body, headers=headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        log.warning("alertmanager_unavailable", url=url, problem=str(error))
+        log.warning("alertmanager_unavailable", url=address, problem=str(error))
         return False
+
+
+def _reached(url: str) -> tuple[str, dict[str, str]]:
+    """The address without user and password, and the headers that carry them."""
+    parts = urlsplit(url.rstrip("/"))
+    headers = {"Content-Type": "application/json"}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), headers

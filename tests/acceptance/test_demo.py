@@ -106,6 +106,8 @@ def new_environment(var: Path) -> dict[str, str]:
         "GRPC_PORT": str(free_port()),
         "HISTORY_PORT": str(free_port()),
         "DAGSTER_PORT": str(free_port()),
+        "PROMETHEUS_PORT": str(free_port()),
+        "ALERTMANAGER_PORT": str(free_port()),
         "METRICS_PORT": "0",
         "STALL_THRESHOLD_S": str(STALL_THRESHOLD_S),
         "PARTITIONS_AHEAD_DAYS": "1",

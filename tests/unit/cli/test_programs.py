@@ -2,6 +2,7 @@
 
 import configparser
 import dataclasses
+import json
 import os
 import socket
 from pathlib import Path
@@ -9,10 +10,23 @@ from pathlib import Path
 import pytest
 
 from cli.demo_run import present_program
+from cli.monitoring import configure
 from cli.preflight import PortTakenError, check_ports
 from cli.programs import START_ORDER, Program, programs, socket_path
 from cli.supervisor import Supervisor
 from flight_platform.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without Prometheus and Alertmanager."""
+    monkeypatch.setattr("cli.programs.shutil.which", lambda _: None)
+
+
+@pytest.fixture
+def all_installed(nothing_installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that has both."""
+    monkeypatch.setattr("cli.programs.shutil.which", lambda program: f"/usr/bin/{program}")
 
 
 def names(settings: Settings) -> list[str]:
@@ -77,6 +91,7 @@ def test_every_program_is_configured_and_none_starts_by_itself(tmp_path: Path) -
     assert parsed["program:dagster-web"]["stopasgroup"] == "true"
 
 
+@pytest.mark.usefixtures("all_installed")
 def test_groups_stop_in_the_opposite_order_of_their_start(tmp_path: Path) -> None:
     parsed = configuration(Settings.read(var=tmp_path))
     priorities = [int(parsed[f"group:{group}"]["priority"]) for group in START_ORDER]
@@ -132,3 +147,33 @@ def test_one_port_for_two_programs_is_refused() -> None:
 
 def test_a_program_that_takes_any_port_is_not_asked() -> None:
     check_ports([Program(name="a", group="apis", arguments=(), port=0)] * 2)
+
+
+@pytest.mark.usefixtures("all_installed")
+def test_prometheus_and_alertmanager_run_where_they_are_installed_and_dagster_knows(tmp_path: Path) -> None:
+    settings = Settings.read(var=tmp_path)
+    listed = {program.name: program for program in programs(settings)}
+    assert [name for name, program in listed.items() if program.group == "monitoring"] == ["alertmanager", "prometheus"]
+    assert listed["dagster-daemon"].environment["FLIGHT_ALERTMANAGER_URL"] == "http://127.0.0.1:9093"
+    for name in ("alertmanager", "prometheus"):
+        assert f"--web.listen-address=127.0.0.1:{listed[name].port}" in listed[name].arguments
+
+
+@pytest.mark.usefixtures("all_installed")
+def test_an_alertmanager_elsewhere_is_not_started_here(tmp_path: Path) -> None:
+    listed = programs(Settings.read(var=tmp_path, alertmanager_url="http://hub.example:9093"))
+    assert [program.name for program in listed if program.group == "monitoring"] == ["prometheus"]
+
+
+@pytest.mark.usefixtures("all_installed")
+def test_prometheus_is_told_where_our_processes_listen_and_where_the_hub_is(tmp_path: Path) -> None:
+    settings = Settings.read(var=tmp_path)
+    configure(settings, programs(settings, (present_program(settings),)))
+    home = tmp_path / "prometheus"
+    assert json.loads((home / "alertmanagers.json").read_text()) == [{"targets": ["127.0.0.1:9093"]}]
+    told = {one["labels"]["process"]: one for one in json.loads((home / "targets.json").read_text())}
+    assert told["track-1"] == {"targets": ["127.0.0.1:9101"], "labels": {"process": "track-1", "hop": "track"}}
+    assert told["api-history"] == {"targets": ["127.0.0.1:8082"], "labels": {"process": "api-history"}}
+    assert told["feed-paris"]["labels"]["hop"] == "feed"
+    assert (home / "rules" / "flight.yml").is_file()
+    assert (tmp_path / "alertmanager" / "alertmanager.yml").is_file()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flight_platform.alertmanager import LIFE, as_alert, is_one, post
+from flight_platform.alertmanager import LIFE, _reached, as_alert, is_one, post
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = SINCE + timedelta(minutes=1)
@@ -60,6 +60,12 @@ def test_it_links_its_runbook() -> None:
 @pytest.mark.parametrize(("address", "it_is"), [("http://x:9093", True), ("https://x", True), ("json://x", False)])
 def test_an_alertmanager_is_told_from_a_receiver_of_apprise_by_its_address(address: str, it_is: bool) -> None:
     assert is_one(address) is it_is
+
+
+def test_a_password_goes_into_a_header_and_not_into_the_log() -> None:
+    address, headers = _reached("https://user:p%40ss@hub.example:9093/am/")
+    assert address == "https://hub.example:9093/am"
+    assert headers["Authorization"] == "Basic dXNlcjpwQHNz"
 
 
 def test_one_that_is_away_has_not_taken_it() -> None:
