@@ -20,15 +20,15 @@ MessageClass = Any  # of `message_factory`: a class whose attributes are the fie
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto()
-    position_pb2.DESCRIPTOR.CopyToProto(file)
+    position_pb2.DESCRIPTOR.CopyToProto(file)  # type: ignore[no-untyped-call]
     return file
 
 
 def _message(*files: descriptor_pb2.FileDescriptorProto) -> MessageClass:
     pool = descriptor_pool.DescriptorPool()
     for file in files:
-        pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(NAME))
+        pool.Add(file)  # type: ignore[no-untyped-call]
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(NAME))  # type: ignore[no-untyped-call]
 
 
 def newer() -> MessageClass:
