@@ -28,7 +28,7 @@ from flight_platform.alerts import Changes
 from flight_platform.history.hour_alerts import settle_hours
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.progress import Progress
-from flight_platform.history.reconciliation import CLOSING, Proof, prove_hours
+from flight_platform.history.reconciliation import CLOSING, Proof, prove_hours, was_heard
 from flight_platform.history.refusals import records_between, refused_between
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import Presence, list_verdicts, record_verdict
@@ -116,8 +116,7 @@ def _circumstances(connection: psycopg.Connection[Any], hour: datetime, limits: 
     arguments = {"hour": hour, "weeks": limits.volume.weeks, "days": limits.volume.days}
     with connection.cursor(row_factory=dict_row) as cursor:
         before = cursor.execute(query("hours_usual"), arguments).fetchone() or {"weeks": [], "days": []}
-    listened = connection.execute(query("hours_listened"), {"hour": hour}).fetchone()
-    return usual(before["weeks"], before["days"], limits.volume), bool(listened and listened[0])
+    return usual(before["weeks"], before["days"], limits.volume), was_heard(connection, hour)
 
 
 @contextmanager

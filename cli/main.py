@@ -15,7 +15,9 @@ from cli import (
     block_list,
     dead_letters,
     doctor,
+    gaps,
     grow_topics,
+    hours,
     lifecycle,
     reference,
     replay_dead_letters,
@@ -120,6 +122,18 @@ def _assemble_stores() -> None:
     partitions = _group("partitions", "The hours of history.", panel)
     _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
     _add(partitions, "list", stores.list_partitions, "flight partitions list")
+    judged = _group("hours", "Closed hours, their verdicts, and what to do about a red one.", panel)
+    _add(judged, "list", hours.list_hours, "flight hours list --red", "flight hours list --from 3d --json")
+    _add(judged, "accept", hours.accept, 'flight hours accept 2026-01-31T22:00 --reason "receiver on a test bench"')
+    _add(judged, "recheck", hours.recheck, "flight hours recheck 2026-01-31T22:00 2026-02-01T03:00")
+    _add(
+        app,
+        "gaps",
+        gaps.gaps,
+        "flight gaps --from 24h",
+        "flight gaps --from 2026-01-31 --to 2026-02-01 --json",
+        panel=panel,
+    )
     known = _group("reference", "What others publish: aircraft, airports, runways.", panel)
     _add(
         known,

@@ -77,6 +77,12 @@ def stored_rows(connection: psycopg.Connection[Any], hour: datetime) -> int:
     return int(row[0]) if row else 0
 
 
+def was_heard(connection: psycopg.Connection[Any], hour: datetime) -> bool:
+    """Whether somebody is known to have listened through all of an hour."""
+    row = connection.execute(query("hours_listened"), {"hour": hour}).fetchone()
+    return bool(row and row[0])
+
+
 def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, progress: Progress) -> Proof:
     # One snapshot: a batch that commits between two statements would look like a contradiction.
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
@@ -85,7 +91,7 @@ def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, prog
         facts: dict[str, Any] = cursor.execute(query("proof_facts"), parameters).fetchone() or {}
         archived = facts.get("archived_rows")  # dropped from the database: the archive has it
         rows = stored_rows(connection, hour) if archived is None else int(archived)
-    proof = _conclude(hour, rows, facts, progress)
+    proof = _conclude(hour, rows, facts, progress, listened=was_heard(connection, hour))
     parameters = {
         "hour": hour,
         "complete": proof.complete,
@@ -98,7 +104,7 @@ def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, prog
     return proof
 
 
-def _conclude(hour: datetime, rows: int, facts: dict[str, Any], progress: Progress) -> Proof:
+def _conclude(hour: datetime, rows: int, facts: dict[str, Any], progress: Progress, *, listened: bool) -> Proof:
     counted = None if facts["counted"] is None and rows else int(facts["counted"] or 0) - int(facts["erased"])
     faults = [Fault("the ledger tiles", seen) for seen in facts["faults"]]
     faults += [Fault("the chunks hold what compaction wrote", seen) for seen in facts["unequal"]]
@@ -107,6 +113,8 @@ def _conclude(hour: datetime, rows: int, facts: dict[str, Any], progress: Progre
         missing.append(f"no count was kept of its {rows} rows: they were not written by the history consumer")
     elif counted != rows:
         faults.append(Fault("the hour holds what it was given", f"it holds {rows} rows and was given {counted}"))
+    if not rows and not listened:
+        missing.append("it has no rows, and nobody is known to have listened")
     if facts["quarantined"]:
         missing.append(f"{facts['quarantined']} records of that time are in ops.quarantine")
     if progress.until is None:
