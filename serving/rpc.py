@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import grpc
+import structlog
 from google.protobuf.message import Message
 
 from flight_platform.settings import Settings
@@ -20,6 +21,8 @@ from serving.live_formats import Format, wire_field
 from serving.parameters import Box, parse_box
 from serving.snapshot import Snapshots
 from serving.watching import PATIENCE_S, Clients, Update, count_dropped, updates
+
+log = structlog.get_logger()
 
 SERVICE: Final = "flight.v1.LiveService"
 GRACE_S: Final = 5.0
@@ -40,6 +43,7 @@ async def rpc_server(settings: Settings, port: int, snapshots: Snapshots, client
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Watch": watch}),))
     server.add_insecure_port(f"{settings.listen_host}:{port}")
     await server.start()
+    log.info("started_grpc", service=SERVICE, address=f"{settings.listen_host}:{port}")
     try:
         yield
     finally:

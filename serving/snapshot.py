@@ -31,6 +31,7 @@ log = structlog.get_logger()
 PERIOD_S: Final = 1.0
 KEPT: Final = 60  # frames: who was away for a minute gets the whole picture anew
 _MOST_MASKS: Final = 16  # sets of fields whose rows are kept; rows of more are made for each who asks
+_AT_A_TIME: Final = 50  # streams that are woken before others have their turn: some milliseconds
 _MOST_SHARED: Final = 256  # answers that are kept for others who ask the same
 
 Array = npt.NDArray[Any]
@@ -146,7 +147,8 @@ class Snapshots:
         self._latest: Snapshot | None = None
         self._read_at = -1.0
         self._reading: asyncio.Task[Snapshot] | None = None
-        self._ticked = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._ending: asyncio.Future[None] | None = None
         self.frames: deque[Frame] = deque(maxlen=KEPT)
         self.draining = False
 
@@ -159,6 +161,7 @@ class Snapshots:
                 await self._next()
             except Exception:
                 log.exception("snapshot_failed", consequence="the one before is served, and its age grows")
+            await self._tell()
             due = max(due + PERIOD_S, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
 
@@ -173,13 +176,15 @@ class Snapshots:
         while not self.draining:
             if self._latest is not None and self._latest.time_ms > time_ms:
                 return self._latest
-            await self._ticked.wait()
+            told = asyncio.get_running_loop().create_future()
+            self._waiting.append(told)
+            await told
         return None
 
     def drain(self) -> None:
         """Says to everybody who waits that this process ends."""
         self.draining = True
-        self._tick()
+        self._ending = asyncio.ensure_future(self._tell())
 
     async def _next(self) -> Snapshot:
         if self._reading is None:
@@ -197,9 +202,13 @@ class Snapshots:
         self._latest = Snapshot(answer, positions, Frame.of(positions, time_ms))
         self._read_at = time.monotonic()
         self.frames.append(self._latest.frame)
-        self._tick()
         return self._latest
 
-    def _tick(self) -> None:
-        self._ticked.set()
-        self._ticked = asyncio.Event()
+    async def _tell(self) -> None:
+        """Wakes those who wait, some at a time: a request that comes meanwhile is not behind five thousand streams."""
+        waiting, self._waiting = self._waiting, []
+        for number, told in enumerate(waiting, 1):
+            if not told.done():  # it may have left
+                told.set_result(None)
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)

@@ -7,16 +7,20 @@ old one, and nothing is queued for it: what waits is one update in its connectio
 protocol is in `push.py` and `rpc.py`.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 
 from flight_platform.telemetry import STREAM_CLIENTS, STREAM_DROPPED
 from serving.parameters import Box
 from serving.snapshot import Array, Frame, Snapshot, Snapshots, within
+
+log = structlog.get_logger()
 
 PATIENCE_S: Final = 8.0  # for which one that takes nothing is kept; less than a process that ends has left
 MOST_CLIENTS: Final = 10_000  # of one process, all protocols together
@@ -142,11 +146,13 @@ class Clients:
         """One more, for as long as this lasts."""
         self._count += 1
         STREAM_CLIENTS.labels(protocol).inc()
+        began_s = time.monotonic()
         try:
             yield
         finally:
             self._count -= 1
             STREAM_CLIENTS.labels(protocol).dec()
+            log.info("stream_ended", protocol=protocol, duration_s=round(time.monotonic() - began_s, 1))
 
 
 def count_dropped(reason: str) -> None:

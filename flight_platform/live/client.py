@@ -8,6 +8,7 @@ How a flight lies in a live server is `fields.py`, on which servers it lies `sha
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 METRES_PER_NM: Final = 1852.0
 _NO_LIMIT: Final = 100_000_000  # Tile38's own default is 100
+_AT_ONCE: Final = 500  # items that are merged without leaving the event loop: some milliseconds
 _WATERMARKS: Final[Command] = ("SCAN", COLLECTION_WATERMARKS, "LIMIT", _NO_LIMIT, "OBJECTS")
 
 
@@ -109,11 +111,9 @@ class LiveReader:
 
     async def _answer(self, searches: list[Command], nearest: int | None = None) -> LiveAnswer:
         told = await self._ask_all(searches)
-        copies = _newest_copies(told.items, now_ms() - self._window_ms)
-        if nearest is not None:
-            copies = sorted(copies, key=lambda copy: float(copy.item[3]))[:nearest]
-        positions = list(_positions(copies))
-        positions.sort(key=lambda position: position.flight_id or 0)
+        merge = partial(_merged, told.items, now_ms() - self._window_ms, nearest)
+        # A whole world takes a tenth of a second: others are not to wait for that.
+        positions = merge() if len(told.items) <= _AT_ONCE else await asyncio.to_thread(merge)
         missing = _missing(told, self._copies)
         times = [time for marks in told.watermarks.values() for time in (marks or {}).values()]
         return LiveAnswer(positions, bool(missing), missing, max(times, default=0) or None)
@@ -147,6 +147,14 @@ class LiveReader:
         if label in self._away:
             log.info("live_server_back", server=label)
             self._away.discard(label)
+
+
+def _merged(items: Iterable[Sequence[Any]], after_ms: int, nearest: int | None) -> list[Position]:
+    """The newest copy of each flight, by flight id; the nearest so many alone where that is asked."""
+    copies = _newest_copies(items, after_ms)
+    if nearest is not None:
+        copies = sorted(copies, key=lambda copy: float(copy.item[3]))[:nearest]
+    return sorted(_positions(copies), key=lambda position: position.flight_id or 0)
 
 
 def _search(*area: str | float) -> Command:

@@ -217,7 +217,7 @@ def test_a_client_that_does_not_read_is_dropped_and_counted(settings: Settings, 
         sky.write(crowd[0])
 
 
-def test_a_process_that_ends_tells_its_clients_to_come_back(live: EmbeddedLive) -> None:
+def test_a_process_that_ends_sends_its_clients_to_another(live: EmbeddedLive, active: Reader) -> None:
     settings = Settings.read(tile38_urls=live.url, grpc_port=free_port())
     with (
         filled(settings, position(0x3C6444, 46.5, 8.0)),
@@ -233,7 +233,11 @@ def test_a_process_that_ends_tells_its_clients_to_come_back(live: EmbeddedLive) 
         assert next(updates).reset
         assert json.loads(socket.recv(WITHIN_S)) == {"event": "reset"}
         assert ending.stop() == 0
-        assert "event: reconnect" in list(lines)
+        told = list(lines)
+        assert "event: reconnect" in told
+        last = next(line.removeprefix("id: ") for line in reversed(told) if line.startswith("id: "))
+        with events(active, **{"Last-Event-ID": last}) as resumed:
+            assert next(resumed)[0] != "reset"
         with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
             list(updates)
         with pytest.raises(ConnectionClosed, match="1012"):
