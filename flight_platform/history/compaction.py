@@ -84,24 +84,27 @@ def due_hours(connection: psycopg.Connection[Any], now: datetime, *, since: date
         return [hour.astimezone(UTC) for (hour,) in connection.execute(query("hours_with_raw"), {"hours": candidates})]
 
 
-def compact_range(
-    connection: psycopg.Connection[Any], hours: Sequence[datetime], told: Callable[[Compaction], None] = lambda _: None
+def compact_hours(
+    connection: psycopg.Connection[Any],
+    hours: Sequence[datetime],
+    now: datetime,
+    told: Callable[[Compaction], None] = lambda _: None,
 ) -> list[Compaction]:
-    """Compacts these hours one by one, then shrinks their leaves; `told` hears of each as it is done."""
+    """Compacts these hours one by one; `told` hears of each as it is done."""
     done: list[Compaction] = []
     for hour in hours:
-        done.append(compact_hour(connection, hour))
+        done.append(compact_hour(connection, hour, now))
         told(done[-1])
     return done
 
 
-def compact_hour(connection: psycopg.Connection[Any], hour: datetime) -> Compaction:
+def compact_hour(connection: psycopg.Connection[Any], hour: datetime, now: datetime) -> Compaction:
     """Moves what is raw of an hour into chunks; safe to repeat. The connection must be idle.
 
     Skips an hour that is not closed, not judged well (`verdicts.py`), or in somebody else's hands.
     """
     hour = start_of_hour(hour)
-    if hour + HOUR + CLOSING > datetime.now(UTC):
+    if hour + HOUR + CLOSING > now:
         return Compaction(hour=hour, skipped="it is not closed yet")
     if not may_compact(connection, hour):
         return Compaction(hour=hour, skipped="it has not passed its checks, and nobody has accepted it")

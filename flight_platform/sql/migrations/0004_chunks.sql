@@ -460,6 +460,12 @@ COMMENT ON VIEW analytics.positions IS
     'Every position report in the database, one row each. Name an hour or a range of hours (a constant one prunes); for one flight use track(), or flight_key with a range of hours; for a stretch of time positions_between()';
 COMMENT ON COLUMN analytics.positions.time IS 'When the position was true, by the source''s clock; to prune, name hour as well';
 
+CREATE FUNCTION analytics.hour_of(moment timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN date_bin(interval '1 hour', moment, timestamptz 'epoch');
+
+COMMENT ON FUNCTION analytics.hour_of IS 'Start of the hour of a moment, UTC: what column hour of positions is compared with';
+
 CREATE OR REPLACE FUNCTION analytics.positions_between(from_time timestamptz, to_time timestamptz)
 RETURNS SETOF analytics.positions
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -468,8 +474,8 @@ BEGIN ATOMIC
     FROM analytics.positions AS p
     WHERE p.time >= from_time
         AND p.time < to_time
-        AND p.hour >= date_bin(interval '1 hour', from_time, timestamptz 'epoch')
-        AND p.hour <= date_bin(interval '1 hour', to_time, timestamptz 'epoch');
+        AND p.hour >= analytics.hour_of(from_time)
+        AND p.hour <= analytics.hour_of(to_time);
 END;
 
 -- Where in time to look: a flight lasts 36 hours (129,600 s) at most, and a report up to 5 s late to its own birth belongs

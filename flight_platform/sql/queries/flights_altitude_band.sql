@@ -5,6 +5,7 @@ WITH reports AS (
     SELECT p.time, p.altitude_ft
     FROM analytics.positions AS p
     WHERE p.flight_key = %(flight_key)s AND p.time >= %(from_time)s AND p.time < %(to_time)s
+        AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
 ),
 paired AS (
     SELECT

@@ -5,6 +5,7 @@ WITH seen AS (
     SELECT DISTINCT p.flight_key
     FROM analytics.positions AS p
     WHERE p.time >= %(from_time)s AND p.time < %(to_time)s
+        AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
         AND (%(first_key)s::bigint IS NULL OR p.flight_key BETWEEN %(first_key)s::bigint AND %(last_key)s::bigint)
         AND (%(callsign)s::text IS NULL OR p.callsign = %(callsign)s)
         AND (
@@ -44,5 +45,7 @@ CROSS JOIN LATERAL (
     WHERE p.flight_key = page.flight_key
         AND p.time >= to_timestamp((page.flight_key & 4294967295)::double precision - 5)
         AND p.time < to_timestamp((page.flight_key & 4294967295)::double precision + 129600)
+        AND p.hour >= analytics.flight_first_hour(page.flight_key)
+        AND p.hour <= analytics.flight_last_hour(page.flight_key)
 ) AS flight
 ORDER BY page.flight_key & 4294967295 DESC, page.flight_key DESC;

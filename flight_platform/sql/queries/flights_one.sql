@@ -13,6 +13,7 @@ WITH reports AS (
         extract(epoch FROM lead(p.time) OVER track - p.time)::double precision AS leg_s
     FROM analytics.positions AS p
     WHERE p.flight_key = %(flight_key)s AND p.time >= %(from_time)s AND p.time < %(to_time)s
+        AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
     WINDOW track AS (ORDER BY p.time)
 ),
 legs AS (

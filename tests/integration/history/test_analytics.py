@@ -11,7 +11,7 @@ from psycopg import sql
 from flight_platform.codec import to_record
 from flight_platform.flights.airports import Airports
 from flight_platform.history.flights import derive_hour
-from flight_platform.history.partitions import HOUR, ensure_ahead, start_of_hour
+from flight_platform.history.partitions import HOUR, ensure_ahead, ensure_chunk_day, start_of_hour
 from flight_platform.model import Emergency, Kind, format_flight_id, make_flight_id, parse_flight_id
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report, stream
@@ -56,10 +56,17 @@ def test_flight_ids_are_those_of_the_platform(analyst: psycopg.Connection) -> No
         assert analyst.execute("SELECT flight_key(%s::text)", [wrong]).fetchone() == (None,)
 
 
-def leaves(analyst: psycopg.Connection, statement: str, parameters: list[Any] | None = None) -> int:
+def leaves(
+    analyst: psycopg.Connection, statement: str, parameters: list[Any] | None = None, leaf: str = r"positions_\d{10}"
+) -> int:
     """How many leaves a statement reads."""
     plan = analyst.execute(f"EXPLAIN {statement}".encode(), parameters).fetchall()
-    return len({word for (line,) in plan for word in line.split() if re.fullmatch(r"positions_\d{10}", word)})
+    return len({word for (line,) in plan for word in line.split() if re.fullmatch(leaf, word)})
+
+
+def days(analyst: psycopg.Connection, statement: str, parameters: list[Any] | None = None) -> int:
+    """How many days of chunks a statement reads."""
+    return leaves(analyst, statement, parameters, leaf=r"chunks_\d{8}")
 
 
 def test_what_prunes(connection: psycopg.Connection, analyst: psycopg.Connection) -> None:
@@ -80,6 +87,21 @@ def test_what_prunes(connection: psycopg.Connection, analyst: psycopg.Connection
     assert "Index Cond" in plan
     assert "Seq Scan" not in plan
     assert leaves(analyst, "SELECT * FROM positions WHERE hour = date_trunc('hour', now())") == everything
+
+
+def test_what_prunes_chunks(connection: psycopg.Connection, analyst: psycopg.Connection) -> None:
+    """An hour of positions, positions_between() and track() read the days that they touch; by index, where they can."""
+    for day in range(6):
+        ensure_chunk_day(connection, NOW + timedelta(days=day))
+    assert days(analyst, "SELECT * FROM positions") == 6
+    assert days(analyst, "SELECT * FROM positions WHERE hour = %s", [START]) == 1
+    assert days(analyst, "SELECT * FROM positions WHERE hour >= %s AND hour < %s", [START, START + 24 * HOUR]) == 2
+    assert days(analyst, "SELECT * FROM positions_between(%s, %s)", [NOW, NOW + HOUR]) == 1
+    born = f"4ca001-{int((NOW + 3 * HOUR).timestamp()):08x}"
+    assert days(analyst, "SELECT * FROM track(%s)", [born]) == 3
+    plan = [line for (line,) in analyst.execute("EXPLAIN SELECT * FROM track(%s)", [born])]
+    pushed = [line for line in plan if "(flight_id = " in line and "(hour >= " in line]
+    assert len(pushed) == 3, plan  # no chunk of another flight is opened
 
 
 def test_each_view_answers(connection: psycopg.Connection, analyst: psycopg.Connection) -> None:

@@ -15,7 +15,7 @@ from flight_platform.history.compaction import (
     LEAF_KEPT,
     NotComparableError,
     compact_hour,
-    compact_range,
+    compact_hours,
     due_hours,
     retire_leaves,
 )
@@ -59,7 +59,7 @@ def test_an_hour_moves_whole_and_reads_as_before(connection: psycopg.Connection)
     fill(connection, positions)
     passed(connection, START)
     before = read_hour(connection, START)
-    done = compact_hour(connection, START)
+    done = compact_hour(connection, START, NOW)
     assert (done.moved, done.rows, done.skipped) == (2101, 2101, None)
     assert done.bytes_after < done.bytes_before / 3
     assert counted(connection) == (0, 2101, 2101)
@@ -72,7 +72,7 @@ def test_an_hour_moves_whole_and_reads_as_before(connection: psycopg.Connection)
     assert noted == (2101, 2101, checksum(before), True, None)
     state = connection.execute("SELECT hour, state, chunk_rows, gap_s FROM analytics.coverage").fetchall()
     assert state == [(START, "chunks", 2101, 0.0)]
-    again = compact_hour(connection, START)
+    again = compact_hour(connection, START, NOW)
     assert (again.moved, again.rows) == (0, 2101)
 
 
@@ -80,13 +80,13 @@ def test_a_repeat_of_what_is_in_chunks_stays_one_row_and_what_is_late_is_merged(
     positions = stream(3, 50, START_MS)
     fill(connection, positions)
     passed(connection, START)
-    compact_hour(connection, START)
+    compact_hour(connection, START, NOW)
     late = [report("4ca001", START_MS // 1000, START_MS + 500), report("400000", START_MS // 1000, START_MS + 123)]
     written = fill(connection, [*positions[:20], *late, *stream(1, 2, START_MS + HOUR_MS)])
     assert (written.rows, written.repeats) == (4, 20)
     assert counted(connection) == (4, 150, 154)
     assert len(read_hour(connection, START)) == 152
-    merged = compact_hour(connection, START)
+    merged = compact_hour(connection, START, NOW)
     assert (merged.moved, merged.rows) == (2, 152)
     assert counted(connection) == (2, 152, 154)
     assert checksum(read_hour(connection, START)) == checksum(columns_of([*positions, *late]))
@@ -100,14 +100,13 @@ def test_a_repeat_of_what_is_in_chunks_stays_one_row_and_what_is_late_is_merged(
 
 def test_what_is_not_judged_well_stays_raw(connection: psycopg.Connection) -> None:
     fill(connection, stream(1, 5, START_MS))
-    assert compact_hour(connection, START).skipped == "it has not passed its checks, and nobody has accepted it"
+    assert compact_hour(connection, START, NOW).skipped == "it has not passed its checks, and nobody has accepted it"
     record_verdict(connection, START, passed=False, rows=5, failures=[{"name": "altitude"}])
-    assert compact_hour(connection, START).skipped is not None
+    assert compact_hour(connection, START, NOW).skipped is not None
     assert due_hours(connection, NOW) == []
     passed(connection, START)
     assert due_hours(connection, NOW) == [START]
-    running = datetime.now(UTC)
-    assert compact_hour(connection, running).skipped == "it is not closed yet"
+    assert compact_hour(connection, START, START + HOUR).skipped == "it is not closed yet"
 
 
 def test_after_days_without_anybody_all_hours_are_due_in_their_order(connection: psycopg.Connection) -> None:
@@ -119,7 +118,7 @@ def test_after_days_without_anybody_all_hours_are_due_in_their_order(connection:
     passed(connection, START + HOUR)
     now = START + timedelta(days=3, hours=2)
     assert due_hours(connection, now) == hours
-    assert [done.moved for done in compact_range(connection, due_hours(connection, now))] == [3] * len(hours)
+    assert [done.moved for done in compact_hours(connection, due_hours(connection, now), now)] == [3] * len(hours)
     assert due_hours(connection, now) == []
     fill(connection, [report("4ca001", START_MS // 1000, START_MS + 1)])
     assert due_hours(connection, now) == []  # late rows are merged once an hour
@@ -140,7 +139,7 @@ def test_large_hours_are_worked_on_in_portions(connection: psycopg.Connection, m
     positions = stream(9, 40, START_MS)
     fill(connection, positions)
     passed(connection, START)
-    assert compact_hour(connection, START).moved == 360
+    assert compact_hour(connection, START, NOW).moved == 360
     assert checksum(read_hour(connection, START)) == checksum(columns_of(positions))
 
 
@@ -157,10 +156,10 @@ def test_chunks_that_do_not_read_back_undo_it_all(
 
     monkeypatch.setattr(module, "encode", damaged)
     with pytest.raises(NotComparableError, match="nothing was changed"):
-        compact_hour(connection, START)
+        compact_hour(connection, START, NOW)
     assert counted(connection) == (10, 0, 10)
     monkeypatch.setattr(module, "encode", encode_chunks)
-    assert compact_hour(connection, START).moved == 10
+    assert compact_hour(connection, START, NOW).moved == 10
 
 
 def test_two_at_once_do_it_once(connection: psycopg.Connection, database: DatabaseUrls) -> None:
@@ -168,8 +167,8 @@ def test_two_at_once_do_it_once(connection: psycopg.Connection, database: Databa
     passed(connection, START)
     with psycopg.connect(database["postgres_url"], autocommit=True) as other, module._alone(other, START) as first:
         assert first
-        assert compact_hour(connection, START).skipped == "somebody else compacts it at this moment"
-    assert compact_hour(connection, START).moved == 10
+        assert compact_hour(connection, START, NOW).skipped == "somebody else compacts it at this moment"
+    assert compact_hour(connection, START, NOW).moved == 10
 
 
 def test_a_reader_that_began_before_sees_the_raw_rows_to_its_end(
@@ -180,7 +179,7 @@ def test_a_reader_that_began_before_sees_the_raw_rows_to_its_end(
     with psycopg.connect(database["postgres_url"]) as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert reader.execute("SELECT 1").fetchone() == (1,)  # its snapshot; the leaf is not touched yet
-        assert compact_hour(connection, START).moved == 1000
+        assert compact_hour(connection, START, NOW).moved == 1000
         for _ in range(2):
             found = reader.execute("SELECT count(*), sum(altitude_ft) FROM analytics.positions").fetchone()
             assert found == (1000, 30_000_000)
@@ -193,7 +192,7 @@ def test_leaves_are_made_and_dropped_while_a_long_query_runs_and_writers_write(
     """A query of an analyst that lasts keeps nobody from anything: new leaves come, old ones wait for its end."""
     fill(connection, stream(1, 3, START_MS))
     passed(connection, START)
-    compact_hour(connection, START)
+    compact_hour(connection, START, NOW)
     with psycopg.connect(database["postgres_url"]) as analyst:
         assert analyst.execute("SELECT count(*) FROM analytics.positions").fetchone() == (3,)  # and goes on
         made = ensure_ahead(connection, NOW, days=1)
@@ -216,8 +215,8 @@ def test_no_raw_position_is_chunked_under_a_writer(connection: psycopg.Connectio
         assert writer.execute("SELECT history.enter_hours(%s)", [[number]]).fetchone() == ([],)
         connection.execute("SET statement_timeout = '300ms'")
         with pytest.raises(psycopg.errors.QueryCanceled):
-            compact_hour(connection, START)
+            compact_hour(connection, START, NOW)
         connection.execute("RESET statement_timeout")
     assert counted(connection) == (10, 0, 10)
-    assert compact_hour(connection, START).moved == 10
+    assert compact_hour(connection, START, NOW).moved == 10
     assert np.unique(read_hour(connection, START)["flight_id"]).size == 2

@@ -1,8 +1,8 @@
-"""What the history API asks, against figures computed here."""
+"""What the history API asks, against figures computed here: the same of raw positions and of chunks."""
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -12,8 +12,13 @@ import pytest
 
 from flight_platform.codec import to_record
 from flight_platform.history import queries
+from flight_platform.history.compaction import compact_hour
+from flight_platform.history.partitions import list_hours
+from flight_platform.history.verdicts import record_verdict
+from flight_platform.history.writer import Written
 from flight_platform.model import Position, format_flight_id
 from flight_platform.testing import DatabaseUrls
+from tests.integration.history import filling
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report
 
@@ -23,6 +28,22 @@ BORN_S = 1_790_000_000
 BORN = datetime.fromtimestamp(BORN_S, UTC)
 HOUR = timedelta(hours=1)
 T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True, params=["raw", "chunks"])
+def stored(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test asks twice: of what has just been written, and of the same once it is compacted."""
+
+    def fill_and_compact(connection: psycopg.Connection, positions: Sequence[Position]) -> Written:
+        written = filling.fill(connection, positions)
+        for hour in list_hours(connection):
+            record_verdict(connection, hour, passed=True, rows=1, failures=[])
+            compact_hour(connection, hour, hour + timedelta(days=1))
+        assert connection.execute("SELECT count(*) FROM history.positions").fetchone() == (0,)
+        return written
+
+    if request.param == "chunks":
+        monkeypatch.setitem(globals(), "fill", fill_and_compact)
 
 
 def ask(database: DatabaseUrls, question: Callable[[Any], Awaitable[T]]) -> T:
