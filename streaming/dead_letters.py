@@ -8,9 +8,13 @@ Where letters are read is in `dead_letter_topic.py`, what decodes an original ag
 
 import hashlib
 import json
+import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import structlog
 
 from flight_platform.codec import decode, iso_time, parse_time
 from flight_platform.errors import UndecodableError
@@ -22,6 +26,8 @@ from streaming.sources.base import exception_text
 MAX_ORIGINAL_BYTES: Final = 8_000_000
 POSITION_FORMAT: Final = "flight.v1.Position"
 _LONGEST_TEXT: Final = 4_000  # characters of a header: a detail may quote the record, and a letter must stay below 9 MB
+
+log = structlog.get_logger()
 
 KafkaHeaders = list[tuple[str, str | bytes | None]]
 Place = tuple[int, int]  # partition and offset of a letter
@@ -83,6 +89,26 @@ def letter_of_report(
         exception=None if error is None else exception_text(error),
         origin=origin,
     )
+
+
+class Refusals:
+    """Says in the log, once a minute at most, how many records a process has refused since it said so last."""
+
+    EVERY_S: Final = 60.0
+
+    def __init__(self) -> None:
+        self._told: Counter[str] = Counter()
+        self._next_at = 0.0
+
+    def tell(self, counts: Mapping[str, int]) -> None:
+        """Takes a process's totals by outcome; those of reasons count."""
+        if time.monotonic() < self._next_at:
+            return
+        new = Counter({str(reason): counts.get(reason, 0) - self._told[reason] for reason in Reason})
+        if refused := +new:
+            log.warning("records_refused", **refused, hint="`flight dead-letters list` shows them")
+            self._told += refused
+            self._next_at = time.monotonic() + self.EVERY_S
 
 
 def _short(text: str) -> str:

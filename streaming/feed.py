@@ -32,7 +32,7 @@ from flight_platform.telemetry import (
     configure_logging,
 )
 from streaming.blocklist import BlockList, Gate
-from streaming.dead_letters import letter, original_bytes
+from streaming.dead_letters import Refusals, letter, original_bytes
 from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError
 from streaming.process import Process, running
 from streaming.sources.base import Batch, Refused, Source, facts_of, polled, record_format
@@ -132,7 +132,7 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
         outlet = _open_outlet(settings, source, process, watch)
         if outlet is None:
             return
-        sender = _Sender(settings, source, process.beat, outlet)
+        sender, refusals = _Sender(settings, source, process.beat, outlet), Refusals()
         try:
             for batch in source.batches(process.stop):
                 if held_back.loses(source):
@@ -141,6 +141,7 @@ def run(settings: Settings, source: Source, *, backfill: bool = False) -> None:
                 positions, refused = sift(batch, now_ms, limits)
                 sender.send(list(gate.apply(positions, now_ms)), refused, batch.clock_ms, now_ms)
                 _tell(process.beat, source, batch, now_ms)
+                refusals.tell(process.beat.counts)
                 if polled(source):
                     process.stop.wait(outlet.fill * _LONGEST_PAUSE_S)
         except StoppedError:

@@ -155,6 +155,7 @@ class HistoryConsumer:
     def _write(self) -> None:
         """Writes what is pending. Postgres away is no reason to drop it: Kafka waits, and is polled meanwhile."""
         pause_s = FIRST_PAUSE_S
+        began = time.monotonic()
         while not self._process.stop.is_set() and (batch := self._batch()) is not None:
             try:
                 with CONSUMER_BATCH_DURATION.labels(STAGE).time(), HISTORY_WRITE_DURATION.time():
@@ -176,6 +177,12 @@ class HistoryConsumer:
                 self._hold(REFUSED_PAUSE_S)
             else:
                 self._settle(batch, written)
+                if pause_s > FIRST_PAUSE_S:
+                    log.info(
+                        "postgres_is_back",
+                        away_s=round(time.monotonic() - began, 1),
+                        lag=self._process.beat.lag_records,
+                    )
 
     def _batch(self) -> Batch | None:
         """What is pending as a batch; None where nothing is."""

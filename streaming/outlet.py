@@ -282,7 +282,7 @@ class Outlet:
             self._retry_at = time.monotonic() + _RETRY_S
             self._begin_afresh()
         elif self._is_silent() and self._straight and self._spool is not None:
-            log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
+            self._complaints.silent()
             self._secure(self._spool)
         return not self._is_silent()
 
@@ -325,6 +325,8 @@ class Outlet:
             if found is None:
                 # All is on its way; that it also arrives, Kafka must have shown since it was last in doubt.
                 self._held = bool(self._flights) and self._answered < self._held_since
+                if not self._held:
+                    self._complaints.over(time.monotonic() - self._held_since)
                 return False
             place, frame = found
             if not self._send(_Flight(unpack(frame.payload), frame.newest_ms, place)):
@@ -344,16 +346,27 @@ class Outlet:
 
 
 class _Complaints:
-    """Says once a minute that Kafka is slow, and loudly that reports are lost."""
+    """Says that Kafka is silent or, once a minute, slow, that it is over, and loudly that reports are lost."""
 
     def __init__(self, source: str) -> None:
         self._source, self._records, self._next_at, self._slow_next_at = source, 0, 0.0, 0.0
+        self._said = False  # and not yet that it is over
         INGEST_OVERFLOWED.labels(source)  # 0 until it happens: what is absent raises no alert
+
+    def silent(self) -> None:
+        log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
+        self._said = True
 
     def slow(self, on_their_way: int) -> None:
         if time.monotonic() >= self._slow_next_at:
             log.warning("kafka_is_slow", on_their_way=on_their_way, hint="what comes is held on disk meanwhile")
             self._slow_next_at = time.monotonic() + _COMPLAIN_S
+            self._said = True
+
+    def over(self, after_s: float) -> None:
+        if self._said:
+            log.info("kafka_takes_all_again", after_s=round(after_s, 1))
+        self._said = False
 
     def overflowed(self, records: int, held_bytes: int) -> None:
         INGEST_OVERFLOWED.labels(self._source).inc(records)

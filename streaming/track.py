@@ -38,7 +38,7 @@ from flight_platform.telemetry import (
     CONSUMER_WATERMARK,
     E2E_LATENCY,
 )
-from streaming.dead_letters import letter_of_report
+from streaming.dead_letters import Refusals, letter_of_report
 from streaming.process import running
 from streaming.tracker_restore import STATE_EVERY_MS, restore
 from streaming.tracker_state import Arrival, pack, report_of
@@ -93,6 +93,7 @@ class Tracker:
         self._partitions: dict[int, Partition] = {}
         self._keys: dict[int, str] = {}  # the texts of flight ids
         self._in_transaction = False
+        self._refusals = Refusals()
         self._producer = self._new_producer()
         self._consumer = self._join()
 
@@ -132,6 +133,7 @@ class Tracker:
                     health_at = monotonic()
                     self._refuse_unfollowed(kafka.now_ms())
                     self._tell()
+                    self._refusals.tell(self._beat.counts)
                 self._commit()
             except KafkaException as error:
                 self._start_over(error)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from flight_platform.codec import encode
 from flight_platform.errors import InvalidIdentifierError
@@ -17,6 +18,7 @@ from streaming.dead_letters import (
     KafkaHeaders,
     Letter,
     Mark,
+    Refusals,
     letter,
     letter_of_report,
     mark,
@@ -167,3 +169,18 @@ def test_a_mark_is_no_letter() -> None:
 @pytest.mark.parametrize("text", ["", "3", "3:", ":3", "a:b", "3:-1", "3:4:5", "3:²", " 3:4"])
 def test_what_is_no_place(text: str) -> None:
     assert parse_place(text) is None
+
+
+def test_the_log_says_once_a_minute_how_many_were_refused_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = Refusals()
+    with capture_logs() as said:
+        refusals.tell({"accepted": 5})
+        refusals.tell({"accepted": 5, "too_late": 2, "undecodable": 1})
+        refusals.tell({"too_late": 3, "undecodable": 1})
+    assert [(line["event"], line["too_late"], line["undecodable"]) for line in said] == [("records_refused", 2, 1)]
+    monkeypatch.setattr(Refusals, "EVERY_S", 0.0)
+    refusals._next_at = 0.0
+    with capture_logs() as said:
+        refusals.tell({"too_late": 7, "undecodable": 1})
+    (line,) = said
+    assert (line["too_late"], "undecodable" in line) == (5, False)
