@@ -48,6 +48,7 @@ from serving.rpc import rpc_server
 from serving.server import listen, serve
 from serving.tiles import HEADERS, NOT_MODIFIED, binary, freshness
 from serving.watching import Clients
+from serving.web import serve_map
 
 _DESCRIPTION: Final = "Who is in the air now: the newest position of every flight of the last minute."
 _EVERY: Final = 100_000  # of the nearest: behind a cursor, those before it come along
@@ -222,6 +223,7 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
     app = make_app("Active API", _DESCRIPTION, _all_routes(), lifespan=lifespan, ready=ready, shapes=shapes)
     if reader is not None:
         _attach(app, Store(reader, servers), clients)
+    serve_map(app, own_port=settings.active_port, history_port=settings.history_port)
     return app
 
 

@@ -45,4 +45,5 @@ def serve_map(app: FastAPI, *, own_port: int, history_port: int, dist: Path = DI
     @app.get("/icon.svg", include_in_schema=False)
     async def icon() -> HTMLResponse:
         path = dist / "icon.svg"
-        return HTMLResponse(path.read_text() if path.is_file() else "<svg/>", media_type="image/svg+xml")
+        text = path.read_text() if path.is_file() else "<svg/>"
+        return HTMLResponse(text, media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})

@@ -17,6 +17,7 @@ export function sentence(told: Told, now: number): { text: string; severe: boole
   if (sky.ageS !== null && sky.ageS > STALL_S) {
     return { text: `Nothing new for ${duration(sky.ageS)}: the positions below are old`, severe: true };
   }
+  if (sky.partial && sky.ageS === null) return { text: "Nothing keeps this map current: no live consumer writes", severe: true };
   if (sky.partial) return { text: `Some aircraft are missing (${sky.missing.join(", ")})`, severe: false };
   if (sky.truncated) return { text: "More aircraft than can be shown: zoom in", severe: false };
   return null;

@@ -184,6 +184,7 @@ class App {
     if (!this.map.isStyleLoaded() && this.map.getSource("trail") === undefined) return;
     const until = new Date(this.feed.clock()).toISOString();
     const flown = this.feed.isLive ? this.track : this.track.filter((position) => position.time <= until);
+    byId("panel").dataset["points"] = String(flown.length);
     this.source("trail").setData(flown.length > 1 ? trailOf(flown) : EMPTY);
   }
 

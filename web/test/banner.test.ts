@@ -20,6 +20,10 @@ describe("sentence", () => {
     expect(sentence(told({ partial: true, missing: ["10.0.0.1:9851"] }), 0)?.text).toContain("10.0.0.1:9851");
   });
 
+  it("tells a map that nobody keeps current from one with a part missing", () => {
+    expect(sentence(told({ ageS: null, partial: true, missing: ["all partitions"] }), 0)?.severe).toBe(true);
+  });
+
   it("forgives one failed answer and tells of several", () => {
     const failing = { sky: null, problem: "the platform does not answer", failingSince: 1_000 };
     expect(sentence(failing, 2_000)).toBeNull();

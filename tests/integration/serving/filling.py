@@ -48,6 +48,10 @@ class Filling:
         self._writer.settle()
         assert self._writer.write_watermarks({0: now_ms()}, 1)
 
+    def stall(self, age_ms: int) -> None:
+        """What a live consumer writes while nothing comes: the watermark stays where it was, so many milliseconds ago."""
+        assert self._writer.write_watermarks({0: now_ms() - age_ms}, 1)
+
     def close(self) -> None:
         self._writer.close()
 
