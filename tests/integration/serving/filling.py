@@ -49,7 +49,7 @@ class Filling:
         assert self._writer.write_watermarks({0: now_ms()}, 1)
 
     def stall(self, age_ms: int) -> None:
-        """What a live consumer writes while nothing comes: the watermark stays where it was, so many milliseconds ago."""
+        """As a live consumer while nothing comes: the watermark stays where it was, so many milliseconds ago."""
         assert self._writer.write_watermarks({0: now_ms() - age_ms}, 1)
 
     def close(self) -> None:
