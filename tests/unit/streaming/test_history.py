@@ -9,6 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 from confluent_kafka import OFFSET_END, KafkaError, TopicPartition
+from structlog.testing import capture_logs
 
 from flight_platform.errors import FencedError
 from flight_platform.heartbeats import Heartbeat
@@ -191,7 +192,9 @@ def test_an_outage_drops_nothing(
     take(consumer, FakeMessage(0, 0))
     postgres.answers = [psycopg.OperationalError("down"), psycopg.InterfaceError("closed")]
     kafka.queue = [FakeMessage(0, 1)]  # was on its way when the partition was paused
-    consumer._write()
+    with capture_logs() as said:
+        consumer._write()
+    assert [line["event"] for line in said] == [*["postgres_unavailable"] * 2, "postgres_is_back"]
     assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=2)}]
     assert [name for name, _ in kafka.calls[1:]] == ["pause", "resume", "pause", "resume", "commit"]
     assert postgres.drops == 2
