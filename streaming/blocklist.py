@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import psycopg
 import structlog
@@ -29,12 +29,10 @@ from flight_platform.errors import ServerUnavailableError
 from flight_platform.history.sql import query
 from flight_platform.model import Position
 from flight_platform.names import Treatment
-from flight_platform.privacy.rules import Rule, Subject, read_file, read_rules
+from flight_platform.privacy.rules import SEEN_WITHIN_S, Rule, Subject, read_file, read_rules
 from flight_platform.settings import Settings
 
 log = structlog.get_logger()
-
-LOOK_EVERY_S: Final = 10.0  # so long may an aircraft still be shown after a rule was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class Gate:
     Made before the feed starts: raises SettingsError for a file that is wrong. As a context it begins to look.
     """
 
-    def __init__(self, settings: Settings, *, every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, settings: Settings, *, every_s: float = SEEN_WITHIN_S) -> None:
         self._url = settings.postgres_url.get_secret_value()
         self._name = f"{settings.instance} block list"
         self._copy = settings.var / "block-list.json"

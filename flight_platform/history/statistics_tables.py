@@ -42,9 +42,9 @@ class Counted:
 def count_hour(connection: psycopg.Connection, hour: datetime) -> Counted | None:
     """Counts an hour and its day anew; None, and nothing is changed, where its positions have left the database."""
     hour = start_of_hour(hour)
-    columns = read_hour(connection, hour)
     with connection.transaction():
-        connection.execute(query("statistics_lock"), {"day": int(hour.timestamp()) // 86_400})
+        connection.execute(query("statistics_lock"))
+        columns = read_hour(connection, hour)
         # Asked after the positions were read: an hour that was dropped meanwhile would look empty.
         if connection.execute(query("statistics_left"), {"hour": hour}).fetchone() is not None:
             return None

@@ -24,6 +24,7 @@ from flight_platform.model import address_of, clean_callsign
 from flight_platform.names import Treatment
 from flight_platform.privacy.audit import Action, record
 
+SEEN_WITHIN_S: Final = 10.0  # how often a feed looks: so long may an aircraft still be shown after a rule was made
 _REGISTRATION: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{1,9}")
 _EXAMPLE: Final = "icao24,registration,callsign,action,from,until,reason / a1b2c3,,,drop,,2027-12-31,owner's request"
 

@@ -1,2 +1,3 @@
--- One writer a day (its number since 1970): hours of one day would refresh the same row.
-SELECT pg_advisory_xact_lock(hashtext('history.statistics'), %(day)s);
+-- Whoever counts an hour, until the transaction ends: one at a time, since hours of one day refresh the same row, and one
+-- who erases must not be overtaken by a count of what was read before.
+SELECT pg_advisory_xact_lock('history.statistics'::regclass::bigint);

@@ -1,7 +1,6 @@
 """`flight block-list` on a real database: what is on it, and that each edit and export is audited."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,7 @@ import psycopg
 import pytest
 
 from cli.main import EXIT_FAILURE, EXIT_SETTINGS, main
-from flight_platform.embedded.postgres import EmbeddedPostgres
-from flight_platform.testing import DatabaseUrls, migrated_database
+from flight_platform.testing import DatabaseUrls
 
 pytestmark = pytest.mark.integration
 
@@ -21,18 +19,9 @@ LIST = """icao24,registration,callsign,action,from,until,reason
 """
 
 
-@pytest.fixture(scope="module")
-def database(postgres_server: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
-    with migrated_database(postgres_server) as urls:
-        yield urls
-
-
-@pytest.fixture
-def connection(database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
+@pytest.fixture(autouse=True)
+def ours(database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLIGHT_POSTGRES_URL", database["postgres_url"])
-    with psycopg.connect(database["postgres_url"], autocommit=True) as opened:
-        opened.execute("TRUNCATE ops.block_list, ops.audit, reference.aircraft")
-        yield opened
 
 
 def flight(*words: str, code: int = 0) -> None:

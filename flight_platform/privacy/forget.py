@@ -1,0 +1,134 @@
+"""`flight forget`: an aircraft is erased wherever the platform keeps it, and does not come back.
+
+    rule on the block list ─► history's writer sees it ─► Postgres ─► archive ─► feeds see it ─► live, trackers ─► audit
+
+First the rule, so that nothing enters behind our back; then what lies in the stores. What Kafka holds of it goes with
+Kafka's retention, and nothing of that comes into a store again, since the rule stands at their doors. A step that
+fails does not keep the others from their work: the audit says what was done, the error what is left, and to run it
+again does no harm. Which data that reaches, and which not, stands in docs/compliance.md.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+
+from flight_platform.errors import FlightError
+from flight_platform.history.sql import query
+from flight_platform.model import icao24_of
+from flight_platform.names import Treatment
+from flight_platform.privacy.audit import Action, record
+from flight_platform.privacy.erasing import erase_derived, erase_positions, flights_under
+from flight_platform.privacy.live import erase_live
+from flight_platform.privacy.rules import SEEN_WITHIN_S, Rule, Subject, add_rules, read_rules
+from flight_platform.privacy.target import Span, Target
+from flight_platform.privacy.tracking import tell_trackers_to_forget
+from flight_platform.settings import Settings
+
+Connection = psycopg.Connection[Any]
+_SLACK_S: Final = 2.0  # beside a feed's interval: a look takes a moment
+
+
+class NotAllForgottenError(FlightError):
+    """Something of the aircraft is left in a store that did not answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Forgotten:
+    """What was erased: rows and copies by store. `left` says what could not be reached, and why."""
+
+    rule_id: int
+    addresses: list[str]
+    counts: Counter[str] = field(default_factory=Counter)
+    left: dict[str, str] = field(default_factory=dict)
+    audit_id: int = 0
+
+
+def forget(
+    settings: Settings,
+    connection: Connection,
+    subject: Subject,
+    *,
+    reason: str,
+    actor: str,
+    told: Callable[[str], None] = lambda _: None,
+    wait: Callable[[float], object] = time.sleep,
+) -> Forgotten:
+    """Erases a subject and keeps it out; `told` hears of each step. Safe to repeat, also after it was killed.
+
+    Raises NotAllForgottenError where a store did not answer: all others are done by then.
+    """
+    told("the rule at the doors")
+    rule = Rule(subject=subject, treatment=Treatment.DROP, reason=f"forgotten: {reason}", address=subject.icao24)
+    (rule_id,) = add_rules(connection, [rule], actor=actor)
+    addresses = sorted({one.address for one in read_rules(connection) if one.rule_id == rule_id and one.address})
+    if subject.registration is not None and not addresses:
+        raise FlightError(
+            f"no aircraft of registration {subject} is known (reference.aircraft): the rule stands and will hold once "
+            "it is; to erase what there is, name the address"
+        )
+    target = Target(addresses=frozenset(addresses), callsign=subject.callsign)
+    done = Forgotten(rule_id=rule_id, addresses=addresses)
+    try:
+        _forget_in_stores(settings, connection, target, done, told, wait)
+    finally:
+        detail = {"rule_id": rule_id, "erased": dict(done.counts), "left": done.left}
+        done.audit_id = record(connection, actor, Action.FORGET, str(subject), reason, detail)
+    if done.left:
+        left = "; ".join(f"{store}: {problem}" for store, problem in done.left.items())
+        raise NotAllForgottenError(f"not all of {subject} is erased ({left}). What was reached is; run it again")
+    return done
+
+
+def _forget_in_stores(
+    settings: Settings,
+    connection: Connection,
+    target: Target,
+    done: Forgotten,
+    told: Callable[[str], None],
+    wait: Callable[[float], object],
+) -> None:
+    with connection.transaction():
+        connection.execute(query("erase_barrier"))  # every batch that is written from now on has seen the rule
+    told("history in Postgres")
+    spans = target.spans(flights_under(connection, target.callsign) if target.callsign else ())
+    _erase_history(connection, target, spans, done)
+    told("what feeds had not seen yet")
+    wait(_until_feeds_know(connection, done.rule_id))
+    with _reaching("live", done):
+        done.counts["live"] = erase_live(settings, target)
+    with _reaching("trackers", done):
+        tell_trackers_to_forget(settings, _tracked(target, spans))
+
+
+def _erase_history(connection: Connection, target: Target, spans: list[Span], done: Forgotten) -> None:
+    for hour in erase_positions(connection, spans):
+        done.counts["positions"] += hour.raw + hour.chunk_rows
+        done.counts["hours"] += 1
+    done.counts += erase_derived(connection, target, spans)
+
+
+@contextmanager
+def _reaching(store: str, done: Forgotten) -> Iterator[None]:
+    """A store that does not answer is noted, and the others go on."""
+    try:
+        yield
+    except FlightError as error:
+        done.left[store] = str(error)
+
+
+def _tracked(target: Target, spans: list[Span]) -> list[str]:
+    """The addresses whose state trackers keep: of a callsign, those of its flights, since a state tells callsigns."""
+    return sorted(target.addresses | {icao24_of(first >> 32) for first, last in spans if first == last})
+
+
+def _until_feeds_know(connection: Connection, rule_id: int) -> float:
+    """Seconds until every feed has looked at the list since the rule was made."""
+    row = connection.execute("SELECT added_at FROM ops.block_list WHERE rule_id = %s", [rule_id]).fetchone()
+    age_s = (datetime.now(UTC) - row[0]).total_seconds() if row else 0.0
+    return max(0.0, SEEN_WITHIN_S + _SLACK_S - age_s)
