@@ -25,7 +25,7 @@ from flight_platform.flights.phases import (
     landing,
     take_off,
 )
-from flight_platform.flights.track import Floats, Track, legs_nm
+from flight_platform.flights.track import Floats, Track, legs_nm, without_spikes
 
 SILENCE_S: Final = 3_600.0  # a flight of which nothing came for so long has ended, as far as we know
 
@@ -66,6 +66,7 @@ def summarise(flight_id: int, track: Track, callsigns: npt.NDArray[Any], airport
     `callsigns` is one a report, empty bytes where it tells none. Where it has not `ended`, the last report is not taken
     for its arrival.
     """
+    track = without_spikes(track)
     flown = airborne(track)
     told = _callsigns(callsigns)
     ends = _Ends.of(track, flown, airports, ended=ended) if flown else _Ends()

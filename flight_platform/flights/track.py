@@ -5,7 +5,7 @@ What a track says of the flight is in `phases.py`, `airports.py` and `summary.py
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, Final
@@ -29,6 +29,8 @@ _SECOND_E2: Final = 6.739496742276434e-3  # its second eccentricity, squared
 # Up to here Bowring's formula for short lines is within 1e-6 of the geodesic; beyond, and it is rarely beyond,
 # geographiclib, which takes 0.1 ms a leg and not 0.1 us.
 _SHORT_LEG_DEG: Final = 1.5
+_ALTITUDE_SLOP_FT: Final = 1_000.0  # an altitude of another sensor, or of another moment, may stand beside it
+_FASTEST_FT_S: Final = 300.0  # fighters climb and dive so
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,25 @@ class Track:
         )
 
 
+def without_spikes(track: Track) -> Track:
+    """The same with those altitudes unknown that cannot be reached from any of the two before and the two after."""
+    known = np.flatnonzero(~np.isnan(track.altitude_ft))
+    if len(known) < 2:
+        return track
+    altitude, time_s = track.altitude_ft[known], track.time_s[known]
+    believed = np.zeros(len(known), dtype=bool)
+    for step in (1, 2):
+        reach = _ALTITUDE_SLOP_FT + _FASTEST_FT_S * (time_s[step:] - time_s[:-step])
+        reached = np.abs(altitude[step:] - altitude[:-step]) <= reach
+        believed[step:] |= reached
+        believed[:-step] |= reached
+    if believed.all():
+        return track
+    kept = track.altitude_ft.copy()
+    kept[known[~believed]] = np.nan
+    return replace(track, altitude_ft=kept)
+
+
 def stretches(ids: npt.NDArray[Any]) -> Iterator[slice]:
     """The rows of each flight where the rows are sorted by flight."""
     if len(ids) == 0:
@@ -83,7 +104,7 @@ def _known(columns: Columns, name: str) -> Floats:
 
 
 def around(latitude: Any, longitude: Any, latitudes: Any, longitudes: Any) -> tuple[Floats, Floats]:
-    """Where places lie as seen from others: nautical miles to the east and to the north. For tens of miles, not more."""
+    """Where places lie as seen from others: nautical miles to the east and to the north. For tens of miles only."""
     east_deg = (np.asarray(longitudes) - longitude + 180.0) % 360.0 - 180.0
     east = east_deg * np.cos(np.radians((np.asarray(latitudes) + latitude) / 2)) * _NM_A_DEGREE
     return east, (np.asarray(latitudes) - latitude) * _NM_A_DEGREE

@@ -7,8 +7,19 @@ import pytest
 from geographiclib.geodesic import Geodesic
 
 from flight_platform.codec import decode_columns, encode
-from flight_platform.flights.track import AIR, GROUND, UNTOLD, Track, around, legs_nm, stretches, turn_deg
+from flight_platform.flights.track import (
+    AIR,
+    GROUND,
+    UNTOLD,
+    Track,
+    around,
+    legs_nm,
+    stretches,
+    turn_deg,
+    without_spikes,
+)
 from flight_platform.model import Position, make_flight_id
+from tests.unit.flight_platform.flights.made import track
 
 
 def position(time: int, **fields: object) -> Position:
@@ -22,15 +33,23 @@ def test_what_is_unknown_is_nan_and_a_zero_is_a_zero() -> None:
         position(2_500, geometric_altitude_ft=1_200, on_ground=False, latitude=-0.0000001),
         position(3_000),
     ]
-    track = Track.of(decode_columns([encode(report) for report in reports])[0])
-    assert track.time_s.tolist() == [1.0, 2.5, 3.0]
-    assert track.latitude.tolist() == [50.0, -1e-7, 50.0]
-    assert track.altitude_ft[:2].tolist() == [0.0, 1200.0]  # the geometric one where there is no other
-    assert math.isnan(track.altitude_ft[2])
-    assert track.told_ground.tolist() == [GROUND, AIR, UNTOLD]
-    for values in (track.ground_speed_kt, track.track_deg, track.vertical_rate_fpm):
+    made = Track.of(decode_columns([encode(report) for report in reports])[0])
+    assert made.time_s.tolist() == [1.0, 2.5, 3.0]
+    assert made.latitude.tolist() == [50.0, -1e-7, 50.0]
+    assert made.altitude_ft[:2].tolist() == [0.0, 1200.0]  # the geometric one where there is no other
+    assert math.isnan(made.altitude_ft[2])
+    assert made.told_ground.tolist() == [GROUND, AIR, UNTOLD]
+    for values in (made.ground_speed_kt, made.track_deg, made.vertical_rate_fpm):
         assert values[0] == 0
         assert np.isnan(values[1:]).all()
+
+
+def test_an_altitude_that_nothing_leads_to_is_unknown() -> None:
+    feet = [300.0, 72_500, 400, None, 900, 30_000]
+    climb = track(time_s=[0.0, 1, 2, 3, 4, 10], latitude=[50.0] * 6, longitude=[8.0] * 6, altitude_ft=feet)
+    assert np.isnan(without_spikes(climb).altitude_ft).tolist() == [False, True, False, True, False, True]
+    single = track(time_s=[0.0], latitude=[50.0], longitude=[8.0], altitude_ft=[72_500.0])
+    assert without_spikes(single).altitude_ft.tolist() == [72_500]
 
 
 def test_each_flight_has_its_rows() -> None:
