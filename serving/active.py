@@ -51,6 +51,7 @@ from serving.watching import Clients
 from serving.web import serve_map
 
 _DESCRIPTION: Final = "Who is in the air now: the newest position of every flight of the last minute."
+_FAREWELL_S: Final = 2.0  # in which streams that can be written to are told where to go, before connections close
 _EVERY: Final = 100_000  # of the nearest: behind a cursor, those before it come along
 
 
@@ -120,7 +121,7 @@ async def live(request: Request, query: Annotated[BoxQuery, Query()], store: Liv
         return list_body(form, head, snapshot.rows(form, None, range(len(positions))))
 
     rendered = await rendered_once(snapshot, ("world", form), whole)
-    return rendered.answer(request, form.media_type, freshness(snapshot.head()))
+    return rendered.answer(request, form.media_type, {"Vary": "Accept, Accept-Encoding", **freshness(snapshot.head())})
 
 
 def _page(answer: LiveAnswer, positions: list[Position], time_ms: int, form: Format, query: BoxQuery) -> Response:
@@ -235,15 +236,18 @@ def _all_routes() -> APIRouter:
 
 
 def _attach(app: FastAPI, store: Store, clients: Clients) -> None:
-    app.state.store, app.state.clients, app.state.drain = store, clients, store.snapshots.drain
+    async def drain() -> None:
+        await store.snapshots.drain()
+        await clients.left(_FAREWELL_S)
+
+    app.state.store, app.state.clients, app.state.drain = store, clients, drain
 
 
 def _check_fresh(answer: LiveAnswer, window_s: float) -> None:
     """Raises where all that the store can have is older than the live window: then there is nothing to show."""
     if answer.watermark_ms is None:
-        raise unavailable(
-            f"no live consumer has written a position; missing: {', '.join(answer.missing)}", "data-stale"
-        )
+        missing = f"; missing: {', '.join(answer.missing)}" if answer.missing else ""
+        raise unavailable(f"no live consumer has written a position{missing}", "data-stale")
     age_s = (now_ms() - answer.watermark_ms) / 1000
     if age_s > window_s:
         raise unavailable(f"the newest position is {age_s:.0f} s old, the live window is {window_s:g} s", "data-stale")

@@ -36,7 +36,6 @@ _RESTARTS: Final = 1012  # WebSocket: the service restarts, connect again (RFC 6
 _BAD_DATA: Final = 1007
 _TRY_LATER: Final = 1013
 _RETRY_MS: Final = (200, 3_000)  # all clients of a process that ends must not come back at once
-_LONGEST_MESSAGE: Final = 1_000  # bytes: a box is forty
 
 
 class WatchQuery(QueryModel):
@@ -233,7 +232,7 @@ class _Session:
     async def run(self) -> None:
         """Until the client leaves, says what we do not understand, takes nothing, or this process ends."""
         pushing = asyncio.create_task(self._push())
-        hearing = asyncio.create_task(self._websocket.receive_text())
+        hearing = asyncio.create_task(_hear(self._websocket))
         try:
             while True:
                 await asyncio.wait({pushing, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -243,7 +242,7 @@ class _Session:
                 self._box, self._last_id = _asked_box(hearing.result()), None
                 await _end(pushing)
                 pushing = asyncio.create_task(self._push())
-                hearing = asyncio.create_task(self._websocket.receive_text())
+                hearing = asyncio.create_task(_hear(self._websocket))
         except TimeoutError:
             count_dropped("slow")
             _abort(self._websocket.scope)
@@ -261,9 +260,20 @@ class _Session:
         await self._websocket.close(_RESTARTS)
 
 
+async def _hear(websocket: WebSocket) -> str:
+    """The next message; raises ValueError where it is no text."""
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    text: str | None = message.get("text")
+    if text is None:
+        raise ValueError("a message here is text, and this was binary")
+    return text
+
+
 def _asked_box(message: str) -> Box | None:
     """The box in a client's message; raises ValueError."""
-    asked = json.loads(message[:_LONGEST_MESSAGE])
+    asked = json.loads(message)
     if not isinstance(asked, dict) or asked.keys() != {"bbox"}:
         raise ValueError('a message here is {"bbox": "west,south,east,north"}, or {"bbox": null} for everywhere')
     return None if asked["bbox"] is None else parse_box(asked["bbox"])

@@ -39,7 +39,7 @@ class Rendered:
 
     def answer(self, request: Request, media_type: str, headers: Mapping[str, str]) -> Response:
         """The answer to a request: 304 where it has these bytes already, packed where it can unpack."""
-        told = {**CACHE, **headers, "ETag": self.etag, "Vary": "Accept, Accept-Encoding"}
+        told = {**CACHE, **headers, "ETag": self.etag}
         if self.etag in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=told)
         if self.packed is not None and _unpacks(request.headers.get("accept-encoding", "")):

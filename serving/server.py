@@ -1,6 +1,6 @@
 """Runs an HTTP application as a process: port, signals, the logs of libraries. What it serves is not its matter.
 
-An application whose answers have no end (streams) sets `app.state.drain`: it is called when we are asked to stop, and
+An application whose answers have no end (streams) sets `app.state.drain`: it is awaited when we are asked to stop, and
 has to end them.
 """
 
@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         drain = getattr(self.config.app.state, "drain", None)  # type: ignore[union-attr]
         if drain is not None:
-            drain()
+            await drain()
         await super().shutdown(sockets)
 
 

@@ -32,7 +32,7 @@ PERIOD_S: Final = 1.0
 KEPT: Final = 60  # frames: who was away for a minute gets the whole picture anew
 _MOST_MASKS: Final = 16  # sets of fields whose rows are kept; rows of more are made for each who asks
 _AT_A_TIME: Final = 50  # streams that are woken before others have their turn: some milliseconds
-_MOST_SHARED: Final = 256  # answers that are kept for others who ask the same
+_SHARED_BYTES: Final = 32_000_000  # of updates that are kept for others who are told the same
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -94,6 +94,7 @@ class Snapshot:
     frame: Frame
     _rows: dict[tuple[Format, tuple[str, ...] | None], list[Row | None]] = field(default_factory=dict)
     _made: dict[Hashable, Any] = field(default_factory=dict)
+    _room: int = _SHARED_BYTES
 
     @property
     def time_ms(self) -> int:
@@ -127,11 +128,15 @@ class Snapshot:
         made: _Made = self._made[key]
         return made
 
-    def shared(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+    def shared(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         """The same for what few may ask for: only so much is kept."""
-        if key in self._made or len(self._made) < _MOST_SHARED:
-            return self.once(key, make)
-        return make()
+        made: bytes | None = self._made.get(key)
+        if made is None:
+            made = make()
+            if len(made) <= self._room:
+                self._room -= len(made)
+                self._made[key] = made
+        return made
 
 
 class Snapshots:
@@ -148,7 +153,6 @@ class Snapshots:
         self._read_at = -1.0
         self._reading: asyncio.Task[Snapshot] | None = None
         self._waiting: list[asyncio.Future[None]] = []
-        self._ending: asyncio.Future[None] | None = None
         self.frames: deque[Frame] = deque(maxlen=KEPT)
         self.draining = False
 
@@ -181,10 +185,10 @@ class Snapshots:
             await told
         return None
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Says to everybody who waits that this process ends."""
         self.draining = True
-        self._ending = asyncio.ensure_future(self._tell())
+        await self._tell()
 
     async def _next(self) -> Snapshot:
         if self._reading is None:

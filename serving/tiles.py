@@ -77,7 +77,8 @@ async def tile(
         raise ProblemError(404, "no-such-tile", f"at zoom {z} columns and rows go from 0 to {(1 << z) - 1}")
     snapshot = await store.world()
     rendered = await rendered_once(snapshot, ("tile", z, x, y, suffix), lambda: _body(snapshot, z, x, y, suffix))
-    return rendered.answer(request, suffix.form.media_type, freshness(snapshot.head()))
+    headers = {"Vary": "Accept-Encoding", **freshness(snapshot.head())}  # with more in `Vary`, few caches keep it
+    return rendered.answer(request, suffix.form.media_type, headers)
 
 
 def freshness(head: Head) -> dict[str, str]:

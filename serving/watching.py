@@ -7,6 +7,7 @@ old one, and nothing is queued for it: what waits is one update in its connectio
 protocol is in `push.py` and `rpc.py`.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -140,6 +141,12 @@ class Clients:
     def full(self) -> bool:
         """Whether one more is too many."""
         return self._count >= MOST_CLIENTS
+
+    async def left(self, within_s: float) -> None:
+        """Returns when all have left, or after that time."""
+        end_s = time.monotonic() + within_s
+        while self._count and time.monotonic() < end_s:
+            await asyncio.sleep(0.02)
 
     @contextmanager
     def counted(self, protocol: str) -> Iterator[None]:

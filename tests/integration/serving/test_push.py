@@ -26,7 +26,7 @@ from tests.integration.serving.processes import Reader, reader
 pytestmark = pytest.mark.integration
 
 ALPS = "5,45,11,48"
-WITHIN_S = 20
+WITHIN_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -152,14 +152,20 @@ def test_a_websocket_has_the_same_events_and_may_look_elsewhere(active: Reader, 
         socket.send("[1]")
         with pytest.raises(ConnectionClosed, match=r"1007.*a message here is"):
             drain(socket)
+    with connect(f"{url}/v1/live/ws?bbox={ALPS}") as socket:
+        socket.send(b"\0")
+        with pytest.raises(ConnectionClosed, match="this was binary"):
+            drain(socket)
     with pytest.raises(ConnectionClosed, match="no box"), connect(f"{url}/v1/live/ws?bbox=1,2") as socket:
         socket.recv(WITHIN_S)
 
 
-def drain(socket: ClientConnection) -> None:
+def drain(socket: ClientConnection, heard: list[str] | None = None) -> None:
     """Reads until the other end closes, which raises."""
     while True:
-        socket.recv(WITHIN_S)
+        message = socket.recv(WITHIN_S)
+        if heard is not None:
+            heard.append(str(message))
 
 
 def watch(channel: grpc.Channel, request: api_pb2.WatchRequest) -> Any:
@@ -240,8 +246,10 @@ def test_a_process_that_ends_sends_its_clients_to_another(live: EmbeddedLive, ac
             assert next(resumed)[0] != "reset"
         with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
             list(updates)
+        heard: list[str] = []
         with pytest.raises(ConnectionClosed, match="1012"):
-            drain(socket)
+            drain(socket, heard)
+        assert json.loads(heard[-1]) == {"event": "reconnect"}
 
 
 def test_a_taken_grpc_port_is_one_sentence_with_the_remedy(tmp_path: Path) -> None:

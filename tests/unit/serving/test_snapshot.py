@@ -140,7 +140,7 @@ def test_who_waits_is_told_of_the_end() -> None:
         first = await snapshots.current()
         waiting = asyncio.create_task(snapshots.after(first.time_ms))
         await asyncio.sleep(0)
-        snapshots.drain()
+        await snapshots.drain()
         assert await waiting is None
         assert await snapshots.after(-1) is None
 
@@ -168,7 +168,9 @@ def test_a_row_is_made_once_and_only_when_it_is_asked_for(monkeypatch: pytest.Mo
 
 def test_only_so_much_is_kept_of_what_single_clients_ask_for() -> None:
     sky = snapshot(flight(1, 0, 0))
-    for number in range(module._MOST_SHARED + 5):
-        assert sky.shared(number, lambda number=number: number) == number  # type: ignore[misc]
-    assert len(sky._made) == module._MOST_SHARED
-    assert sky.shared(0, lambda: -1) == 0
+    large, small = b"x" * (module._SHARED_BYTES - 10), b"small"
+    assert sky.shared("large", lambda: large) is large
+    assert sky.shared("small", lambda: small) is small
+    assert sky.shared("too much", lambda: b"eleven bytes") == b"eleven bytes"
+    assert sky.shared("too much", lambda: b"made again") == b"made again"
+    assert sky.shared("small", lambda: b"another") is small

@@ -117,7 +117,7 @@ def test_a_slow_watcher_gets_the_newest_and_not_all() -> None:
         update = await anext(watching)
         assert update.snapshot.frame.times.tolist() == [START_MS + 3]
         assert (len(update.move), update.reset) == (1, False)
-        snapshots.drain()
+        await snapshots.drain()
         assert [update async for update in watching] == []
 
     asyncio.run(run())
