@@ -86,6 +86,10 @@ def consumer(settings: Settings, *, group: str, **extra: Any) -> Consumer:
             "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
             "queued.max.messages.kbytes": 65_536,
             "fetch.queue.backoff.ms": 50,
+            # A partition that a topic grew by is unknown to the client until then: no offset of it can be asked for.
+            # (To ask for metadata instead, by `list_topics` in a rebalance callback, ends the process: its binding
+            # forgets there which thread is in `consume`, and the next callback of that call finds nobody.)
+            "topic.metadata.refresh.interval.ms": 2_000,
             "logger": _Quiet(),
             **extra,
         }

@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from flight_platform import kafka
@@ -29,18 +28,15 @@ from flight_platform.lag import GroupLag
 from flight_platform.layout import LEASE_S, LOOK_S, Layout, read_layout
 from flight_platform.names import TOPIC_GROWING, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Stage
 from flight_platform.settings import Settings
-from streaming.tracker_restore import restore
-from streaming.tracker_state import pack
-from streaming.tracking import Aircraft
-
-log = structlog.get_logger()
+from streaming.tracker_move import move_state
 
 PATIENCE_S: Final = 120.0  # for a step that others do: hold, drain, stand by, come back
 MOST_PARTITIONS: Final = 1024
 _ANSWER_S: Final = 10.0
 _LOOK_S: Final = 0.25
 _QUIET_S: Final = 1.0  # no report for so long: what feeds had on its way has arrived
-_TRANSACTION_MS: Final = 120_000
+
+_T = TypeVar("_T")
 
 
 class GrowthError(FlightError):
@@ -201,10 +197,10 @@ class _Growing:
             self._wait_until_judged()
         for stage in (Stage.LIVE, Stage.HISTORY):
             with self._progress.step(f"{stage} takes what came of it"):
-                if not self._members(stage):
+                if self._ask(lambda stage=stage: self._members(stage)):  # type: ignore[misc]
+                    self._wait_until_read(stage, TOPIC_POSITIONS, f"`flight {stage}` does not catch up")
+                else:
                     self._progress.note(f"{stage} does not run: it goes on where it was when it does")
-                    continue
-                self._wait_until_read(stage, TOPIC_POSITIONS, f"`flight {stage}` does not catch up")
 
     def _move_state(self) -> int:
         with self._progress.step(f"flight.tracker has {self._target} partitions, and trackers stand by"):
@@ -254,23 +250,27 @@ class _Growing:
 
     def _wait(self, done: Callable[[], bool], problem: Callable[[], str]) -> None:
         deadline = time.monotonic() + self._patience_s
-        while not done():
+        while not self._ask(done):
             if time.monotonic() > deadline:
-                raise GrowthError(f"{problem()} (waited {self._patience_s:g} s)")
+                raise GrowthError(f"{self._ask(problem)} (waited {self._patience_s:g} s)")
+            time.sleep(_LOOK_S)
+
+    def _ask(self, question: Callable[[], _T]) -> _T:
+        """Asks Kafka again where it is away for a while, elects, or does not know a young partition yet."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return question()
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
             time.sleep(_LOOK_S)
 
     def _members(self, stage: Stage) -> list[str]:
         """The processes in a stage's group."""
         group = self._settings.group(stage)
-        deadline = time.monotonic() + _ANSWER_S
-        while True:
-            described = self._admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group]
-            try:
-                return [member.client_id for member in described.result().members]
-            except KafkaException:  # a coordinator that is moving or loading says so by many names
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(_LOOK_S)
+        described = self._admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group].result()
+        return [member.client_id for member in described.members]
 
     def _ends(self) -> dict[TopicPartition, int]:
         """Where the partitions of flight.reports end."""
@@ -278,55 +278,3 @@ class _Growing:
         places = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._layout().reports)}  # type: ignore[no-untyped-call]
         answers = self._admin.list_offsets(places, request_timeout=_ANSWER_S)
         return {place: int(answer.result().offset) for place, answer in answers.items()}
-
-
-def move_state(settings: Settings, partitions: int) -> int:
-    """Moves what is believed of each aircraft to the partition that it has among so many; returns how many moved.
-
-    For when no tracker is a member of the group and flight.tracker has its new partitions. All or nothing, and done
-    twice it moves nothing more. The state is that after the committed offsets, as a tracker's own that takes over.
-    """
-    topic = settings.topic(TOPIC_TRACKER)
-    producer = _new_producer(settings)
-    with GroupLag(settings, settings.group(Stage.TRACK), settings.topic(TOPIC_REPORTS)) as lag:
-        committed = lag.committed()
-    restored = restore(settings, committed)
-    moved = 0
-    producer.begin_transaction()
-    for number, partition in restored.items():
-        for icao24, known in partition.aircraft.items():
-            home = kafka.partition_of(icao24, partitions)
-            if home == number:
-                continue
-            there = restored[home].aircraft.get(icao24) if home in restored else None
-            if there is None or _newest(there) < _newest(known):
-                _produce(producer, topic, home, icao24, pack(known, committed.get(home, 0), moves=True))
-            _produce(producer, topic, number, icao24, None)
-            moved += 1
-    producer.commit_transaction(_ANSWER_S * 3)
-    log.info("state_moved", aircraft=moved, partitions=partitions)
-    return moved
-
-
-def _newest(known: Aircraft) -> int:
-    return max((flight.time for flight in known.flights), default=0)
-
-
-def _new_producer(settings: Settings) -> Producer:
-    """One at a time has its name: another growth that still runs can commit nothing any more."""
-    producer = kafka.producer(
-        settings,
-        **{"transactional.id": settings.group("growing"), "transaction.timeout.ms": _TRANSACTION_MS},
-    )
-    producer.init_transactions(_ANSWER_S * 3)
-    return producer
-
-
-def _produce(producer: Producer, topic: str, partition: int, key: str, value: bytes | None) -> None:
-    while True:
-        try:
-            producer.produce(topic, value, key, partition)
-        except BufferError:
-            producer.poll(0.05)
-        else:
-            return

@@ -279,7 +279,6 @@ class HistoryConsumer:
         """Where to read these partitions from; nothing where Kafka or Postgres does not tell: it is asked again."""
         self._place_at = time.monotonic() + TELL_S
         try:
-            self._consumer.list_topics(self._topic, timeout=5)  # partitions that are new would be unknown for minutes
             logs = {
                 number: Span(start=low, stop=high)
                 for number in sorted(numbers)

@@ -265,7 +265,6 @@ class LiveConsumer:
 
     def _rewind(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         self._watch.look()  # now, and not a second ago
-        consumer.list_topics(self._topic, timeout=5)  # partitions that are new would be unknown to it for minutes
         since_ms = self._clock() - self._window_ms - CLOCK_MARGIN_MS
         ends = kafka.end_offsets(consumer, partitions)
         wanted = [TopicPartition(self._topic, p.partition, since_ms) for p in partitions]

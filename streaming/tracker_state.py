@@ -22,11 +22,8 @@ def report_of(row: TrackingRow, arrival: Arrival) -> Report:
     return Report(time, latitude, longitude, altitude_ft, ground_speed_kt, on_ground, callsign, arrival)
 
 
-def pack(aircraft: Aircraft, next_offset: int, *, moves: bool = False) -> bytes:
-    """The state of an aircraft after the reports before that offset; held reports whole: nobody judged them yet.
-
-    A state that moves to another partition has its recent reports with it, which are not in the log there.
-    """
+def pack(aircraft: Aircraft, next_offset: int) -> bytes:
+    """The state of an aircraft after the reports before that offset; held reports whole: nobody judged them yet."""
     return tracker_pb2.TrackerState(
         flights=[
             tracker_pb2.TrackedFlight(
@@ -55,10 +52,6 @@ def pack(aircraft: Aircraft, next_offset: int, *, moves: bool = False) -> bytes:
             for held in aircraft.held
         ],
         next_offset=next_offset,
-        recent=[
-            tracker_pb2.RecentReport(time=time, latitude=latitude, longitude=longitude)
-            for time, latitude, longitude in (aircraft.recent if moves else ())
-        ],
     ).SerializeToString()
 
 
@@ -71,8 +64,6 @@ def unpack(address: int, data: bytes, partition: int) -> tuple[Aircraft, int]:
     aircraft.held = [
         report_of(row, _arrival(kept, partition)) for row, kept in zip(rows, state.held, strict=True) if row is not None
     ]
-    for recent in state.recent:
-        aircraft.recall(recent.time, recent.latitude, recent.longitude)
     return aircraft, state.next_offset
 
 

@@ -147,19 +147,6 @@ class Aircraft:
         self._recent: set[tuple[int, float, float]] = set()
         self._recent_order: deque[tuple[int, float, float]] = deque()
 
-    @property
-    def recent(self) -> list[tuple[int, float, float]]:
-        """Time and place of the reports that would be repeats, oldest first."""
-        return list(self._recent_order)
-
-    def recall(self, time: int, latitude: float, longitude: float) -> None:
-        """Counts a report that was passed before as one that would be a repeat."""
-        key = (time, latitude, longitude)
-        self._recent.add(key)
-        self._recent_order.append(key)
-        if len(self._recent_order) > _REMEMBERED_REPORTS:
-            self._recent.discard(self._recent_order.popleft())
-
     def judge(self, report: Report) -> list[Verdict]:
         """The verdicts that this report brings about: its own, unless it is held, and those of held ones."""
         if report[:3] in self._recent:
@@ -223,7 +210,11 @@ class Aircraft:
         if self.flights[-1] is not flight:
             self.flights.remove(flight)
             self.flights.append(flight)
-        self.recall(*report[:3])
+        key = report[:3]
+        self._recent.add(key)
+        self._recent_order.append(key)
+        if len(self._recent_order) > _REMEMBERED_REPORTS:
+            self._recent.discard(self._recent_order.popleft())
         return Verdict(Outcome.PASSED, report, flight.flight_id)
 
     def _hold(self, report: Report) -> list[Verdict]:

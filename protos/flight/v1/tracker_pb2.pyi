@@ -7,16 +7,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrackerState(_message.Message):
-    __slots__ = ("flights", "held", "next_offset", "recent")
+    __slots__ = ("flights", "held", "next_offset")
     FLIGHTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
-    RECENT_FIELD_NUMBER: _ClassVar[int]
     flights: _containers.RepeatedCompositeFieldContainer[TrackedFlight]
     held: _containers.RepeatedCompositeFieldContainer[HeldReport]
     next_offset: int
-    recent: _containers.RepeatedCompositeFieldContainer[RecentReport]
-    def __init__(self, flights: _Optional[_Iterable[_Union[TrackedFlight, _Mapping]]] = ..., held: _Optional[_Iterable[_Union[HeldReport, _Mapping]]] = ..., next_offset: _Optional[int] = ..., recent: _Optional[_Iterable[_Union[RecentReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, flights: _Optional[_Iterable[_Union[TrackedFlight, _Mapping]]] = ..., held: _Optional[_Iterable[_Union[HeldReport, _Mapping]]] = ..., next_offset: _Optional[int] = ...) -> None: ...
 
 class TrackedFlight(_message.Message):
     __slots__ = ("flight_id", "first_time", "time", "latitude", "longitude", "altitude_ft", "ground_speed_kt", "on_ground", "callsign", "flown", "ground_since", "reports")
@@ -57,13 +55,3 @@ class HeldReport(_message.Message):
     appended_at: int
     partition: int
     def __init__(self, report: _Optional[bytes] = ..., offset: _Optional[int] = ..., appended_at: _Optional[int] = ..., partition: _Optional[int] = ...) -> None: ...
-
-class RecentReport(_message.Message):
-    __slots__ = ("time", "latitude", "longitude")
-    TIME_FIELD_NUMBER: _ClassVar[int]
-    LATITUDE_FIELD_NUMBER: _ClassVar[int]
-    LONGITUDE_FIELD_NUMBER: _ClassVar[int]
-    time: int
-    latitude: float
-    longitude: float
-    def __init__(self, time: _Optional[int] = ..., latitude: _Optional[float] = ..., longitude: _Optional[float] = ...) -> None: ...

@@ -60,8 +60,6 @@ class FakeConsumer:
     def assignment(self) -> list[TopicPartition]:
         return [TopicPartition(TOPIC, 0)]
 
-    def list_topics(self, *_: Any, **__: Any) -> None: ...
-
     def get_watermark_offsets(self, *_: Any, **__: Any) -> tuple[int, int]:
         return 0, 100
 

@@ -62,8 +62,6 @@ class FakeConsumer:
         self.assigned: list[TopicPartition] = []
         self.committed: dict[int, int] = {}
 
-    def list_topics(self, topic: str, **_: Any) -> None: ...
-
     def get_watermark_offsets(self, partition: TopicPartition, **_: Any) -> tuple[int, int]:
         return 0, self.ends[partition.partition]
 
