@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -21,18 +21,30 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class StageProcess:
-    """One always-on process of the platform, in a process of its own; its log is kept for when a test fails."""
+    """One process of the platform, in a process of its own; its log is kept for when a test fails.
 
-    def __init__(self, stage: str, settings: Settings, log_folder: Path, instance: str | None = None) -> None:
+    `arguments` are for what only the command line can say, as the source of a feed.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        settings: Settings,
+        log_folder: Path,
+        instance: str | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.stage, self.instance = stage, instance or f"{stage}-{token_hex(3)}"
         self.log = log_folder / f"{self.instance}.log"
         environment = (
             os.environ | settings.environment() | {"FLIGHT_INSTANCE": self.instance, "FLIGHT_LOG_FORMAT": "json"}
         )
         code = f"from streaming.{stage} import run; from flight_platform.settings import Settings; run(Settings.read())"
+        words = ["-m", "cli.main", stage, *arguments] if arguments else ["-c", code]
         with self.log.open("ab") as log:
+            self._begin = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code], cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, *words], cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     @property
@@ -42,6 +54,11 @@ class StageProcess:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
 
     def kill(self) -> None:
         """Ends it as a crash does."""
@@ -60,8 +77,8 @@ class StageProcess:
         return self._process.wait(30)
 
     def said(self, action: str) -> int:
-        """How often its log has that action."""
-        return self.log.read_text().count(f'"event": "{action}"')
+        """How often its log has that action, since it was started."""
+        return self.log.read_bytes()[self._begin :].count(f'"event": "{action}"'.encode())
 
 
 @contextmanager
@@ -114,3 +131,13 @@ def records(settings: Settings, topic: str) -> list[Message]:
                 ended += 1
     reader.close()
     return found
+
+
+def log_ends(settings: Settings, topic: str) -> dict[int, int]:
+    """The offset at which each partition of a topic ends."""
+    reader = kafka.consumer(settings, group=f"reader-{token_hex(4)}", **{"group.protocol": "classic"})
+    name = settings.topic(topic)
+    numbers = reader.list_topics(name, timeout=10).topics[name].partitions
+    ends = kafka.end_offsets(reader, [TopicPartition(name, number) for number in numbers])
+    reader.close()
+    return {number: end for (_, number), end in ends.items()}
