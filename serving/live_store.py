@@ -61,7 +61,7 @@ def _away(answer: LiveAnswer) -> ProblemError:
     return unavailable(f"the live store does not answer; missing: {', '.join(answer.missing)}")
 
 
-def _store(connection: HTTPConnection) -> Store:
+async def _store(connection: HTTPConnection) -> Store:  # async: FastAPI would take a thread for each plain one
     store: Store = connection.app.state.store
     return store
 

@@ -167,7 +167,7 @@ def _abort(scope: Scope) -> None:
         extension["cut"]()
 
 
-def clients_of(connection: HTTPConnection) -> Clients:
+async def clients_of(connection: HTTPConnection) -> Clients:
     """The streams of this process."""
     clients: Clients = connection.app.state.clients
     return clients
