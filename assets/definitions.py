@@ -8,9 +8,11 @@ import dagster as dg
 from assets.alerts import house, tell
 from assets.analysts import analysts
 from assets.automation import automation
+from assets.backfill import backfill_hours, gaps_to_fill, history_backfill
 from assets.flights import flights_in_the_air, history_flights, open_flights
 from assets.hours import history_hours
 from assets.partitions import history_partitions
+from assets.privacy import forget_aircraft
 from assets.quality import accept_red_hour, recheck_hours, verdicts
 from assets.reference import (
     load_reference_files,
@@ -35,6 +37,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             history_hours,
             history_statistics,
             history_flights,
+            history_backfill,
             reference_airports,
             reference_aircraft,
             reference_runways,
@@ -45,12 +48,25 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             look_at_hours,
             accept_red_hour,
             recheck_hours,
+            backfill_hours,
+            forget_aircraft,
             load_airports,
             open_flights,
             load_reference_files,
         ],
         schedules=[partitions_ahead, airports_weekly, flights_in_the_air],
-        sensors=[heartbeats, house, tell, closed_hours, verdicts, first_start, automation, analysts, reference_files],
+        sensors=[
+            heartbeats,
+            house,
+            tell,
+            closed_hours,
+            gaps_to_fill,
+            verdicts,
+            first_start,
+            automation,
+            analysts,
+            reference_files,
+        ],
         resources={"platform": Platform(), **(resources or {})},
         # Runs are short and call the database: in one process they take 3 s, in several 11 s.
         executor=dg.in_process_executor,

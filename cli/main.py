@@ -12,9 +12,11 @@ from typing import Any
 import typer
 
 from cli import (
+    backfill,
     block_list,
     dead_letters,
     doctor,
+    forget,
     gaps,
     grow_topics,
     hours,
@@ -134,6 +136,14 @@ def _assemble_stores() -> None:
         "flight gaps --from 2026-01-31 --to 2026-02-01 --json",
         panel=panel,
     )
+    _add(
+        app,
+        "backfill",
+        backfill.backfill,
+        "flight backfill roof.jsonl.gz --gap 7",
+        "flight backfill traces/ --name roof --from 2026-01-31T12:00 --to 2026-01-31T13:00",
+        panel=panel,
+    )
     known = _group("reference", "What others publish: aircraft, airports, runways.", panel)
     _add(
         known,
@@ -182,6 +192,15 @@ def _assemble_privacy() -> None:
     )
     _add(rules, "remove", block_list.remove_rule, "flight block-list remove 7 --reason 'the owner withdraws'")
     _add(rules, "import", block_list.import_rules, "flight block-list import block-list.csv")
+    _add(
+        app,
+        "forget",
+        forget.forget,
+        "flight forget a1b2c3 --reason 'request of 2026-01-31'",
+        "flight forget --registration N123AB --reason 'the owner asks' --yes --json",
+        "flight forget --callsign RESCUE1 --reason 'a mission'",
+        panel="Keep the stores",
+    )
     _add(rules, "export", block_list.export_rules, "flight block-list export --reason 'for the other site' > list.csv")
 
 

@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         date(2026, 1, 1), examples=["2026-01-01"], description="first day (UTC) that Dagster sees as partitions"
     )
     partitions_ahead_days: int = Field(7, ge=1, le=60, examples=[7])
+    archive: Path = Field(
+        Path("var/archive"), examples=["/srv/flight/archive"], description="folder of the Parquet archive, a file a day"
+    )
+    keep_days: int = Field(
+        90, ge=2, le=36_500, examples=[90], description="days that stay in Postgres; older: in the archive alone"
+    )
 
     # Reference
     aircraft_file: Path | None = Field(
@@ -80,6 +86,11 @@ class Settings(BaseSettings):
         ge=1_000_000,
         examples=[1_073_741_824],
         description="what a feed may hold on disk, below var/spool, while Kafka is away; 1 GiB is 90 minutes at 1000/s",
+    )
+    recordings: Path | None = Field(
+        None,
+        examples=["/srv/recordings"],
+        description="folder of recordings by the name of their source: gaps are filled from there",
     )
     block_list: Path | None = Field(None, examples=["block-list.csv"], description="aircraft that must not be shown")
 

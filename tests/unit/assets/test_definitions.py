@@ -17,6 +17,7 @@ _KEYS = {
     "history/hours",
     "history/statistics",
     "history/flights",
+    "history/backfill",
     "reference/airports",
     "reference/aircraft",
     "reference/runways",
