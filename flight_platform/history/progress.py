@@ -23,7 +23,7 @@ from flight_platform.history.sql import query
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 
-_ANSWER_S: Final = 5.0  # for one answer of Kafka
+_ANSWER_S: Final = 3.0  # for one answer of Kafka
 _PATIENCE_S: Final = 10.0  # history is some 0.3 s behind track; one that needs longer is behind
 _PAUSE_S: Final = 0.2
 

@@ -19,7 +19,7 @@ from flight_platform.names import TOPIC_DEAD_LETTERS, Header
 from flight_platform.settings import Settings
 
 MOST: Final = 50_000  # letters that are counted: where there are more, the share is far beyond any threshold
-_ANSWER_S: Final = 5.0
+_ANSWER_S: Final = 3.0
 _BATCH: Final = 200
 
 
