@@ -1,5 +1,6 @@
 """An aircraft is forgotten: out of every store, with proofs that still hold, and it does not come back."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -7,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 
+from assets.privacy import forget_aircraft
+from assets.resources import Platform
+from cli.main import main
 from flight_platform.codec import encode
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
@@ -225,3 +230,27 @@ def test_it_waits_until_feeds_have_seen_the_rule(settings: Settings, past: psyco
     past.execute("UPDATE ops.block_list SET added_at = added_at - interval '1 minute'")
     forget(settings, past, subject, reason="a letter", actor="ann", wait=waited.append)
     assert waited[1] == 0
+
+
+def test_the_command_and_the_job_do_the_same(
+    settings: Settings, past: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flight_platform.privacy.forget.SEEN_WITHIN_S", -2.0)
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as exit_info:
+        main(["forget", FORGOTTEN, "--reason", "a letter", "--by", "ann", "--yes", "--json"])
+    assert exit_info.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["erased"]["positions"] == 300
+    assert told["addresses"] == [FORGOTTEN]
+    config = {"ops": {"forget_it": {"config": {"icao24": OTHER, "reason": "a letter", "by": "bob"}}}}
+    result = forget_aircraft.execute_in_process(
+        run_config=config,
+        resources={"platform": Platform()},
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    assert result.success
+    assert result.output_for_node("forget_it")["positions"] == 300
+    assert set.union(*aircraft(past).values()) == {"4ca003"}
+    assert past.execute("SELECT DISTINCT actor FROM ops.audit ORDER BY 1").fetchall() == [("ann",), ("bob",)]
