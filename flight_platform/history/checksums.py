@@ -21,13 +21,25 @@ Array = npt.NDArray[Any]
 
 def checksum(columns: Columns) -> int:
     """Of these positions, as a signed 64-bit number: what PostgreSQL calls bigint."""
+    return _signed(int(_hashes(columns).sum(dtype=np.uint64)))
+
+
+def checksums_by_hour(columns: Columns) -> dict[int, tuple[int, int]]:
+    """Number and checksum of the positions of each hour (Unix time / 3600)."""
+    hours, index, rows = np.unique(columns["time"] // 3_600_000, return_inverse=True, return_counts=True)
+    sums = np.zeros(len(hours), dtype=np.uint64)
+    np.add.at(sums, index, _hashes(columns))
+    return {int(hour): (int(count), _signed(int(total))) for hour, count, total in zip(hours, rows, sums, strict=True)}
+
+
+def _hashes(columns: Columns) -> Array:
     hashes = np.zeros(len(columns), dtype=np.uint64)
     for name, kind in COLUMN_TYPES.items():
         known = columns.known[name]
         for word in _words(columns[name].astype(kind)):
             hashes = _mixed(hashes ^ np.where(known, word, np.uint64(0)))
         hashes = _mixed(hashes + known.astype(np.uint64))
-    return _signed(int(hashes.sum(dtype=np.uint64)))
+    return hashes
 
 
 def added(*sums: int) -> int:

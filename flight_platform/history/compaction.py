@@ -108,15 +108,19 @@ def compact_hour(connection: psycopg.Connection[Any], hour: datetime, now: datet
         return Compaction(hour=hour, skipped="it is not closed yet")
     if not may_compact(connection, hour):
         return Compaction(hour=hour, skipped="it has not passed its checks, and nobody has accepted it")
-    return _moved(connection, hour, None)
+    return _moved(connection, hour, None, complete=False)
 
 
-def put_back(connection: psycopg.Connection[Any], hour: datetime, positions: Columns) -> Compaction:
-    """Brings positions of an hour from elsewhere (the archive) into its chunks, save those that are there already."""
-    return _moved(connection, start_of_hour(hour), positions)
+def put_back(connection: psycopg.Connection[Any], hour: datetime, positions: Columns, *, complete: bool) -> Compaction:
+    """Brings positions of an hour from the archive into its chunks, save those that are there already.
+
+    Takes along what is raw of the hour, since a repeat may be among it. Only with the last of them, when it is
+    `complete`, does the hour count as being in the database again.
+    """
+    return _moved(connection, start_of_hour(hour), positions, complete=complete)
 
 
-def _moved(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None) -> Compaction:
+def _moved(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None, *, complete: bool) -> Compaction:
     before = _bytes(connection, hour)
     with _alone(connection, hour) as mine:
         if not mine:
@@ -124,12 +128,15 @@ def _moved(connection: psycopg.Connection[Any], hour: datetime, extra: Columns |
         ensure_chunk_day(connection, hour)
         for attempt in stamina.retry_context(on=psycopg.errors.SerializationFailure, attempts=_TRIES):
             with attempt, connection.transaction():  # a verdict on the hour may come at the same time
-                moved, rows = _swap(connection, hour, extra)
-        shrink(connection, hour)
+                moved, rows = _swap(connection, hour, extra, complete)
+        if moved:
+            shrink(connection, hour)
     return Compaction(hour=hour, moved=moved, rows=rows, bytes_before=before, bytes_after=_bytes(connection, hour))
 
 
-def _swap(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None) -> tuple[int, int]:
+def _swap(
+    connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None, complete: bool
+) -> tuple[int, int]:
     """The transaction; how many raw rows it moved, and how many the hour's chunks have then."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     flights = connection.execute(query("compaction_flights"), {"hour": hour}).fetchall()
@@ -148,7 +155,7 @@ def _swap(connection: psycopg.Connection[Any], hour: datetime, extra: Columns | 
         raise NotComparableError(
             f"{hour:%Y-%m-%d %H:00}: {moved} raw positions where {len(flights)} flights had others"
         )
-    parameters = {"hour": hour, "rows": rows, "checksum": sums, "restored": extra is not None}
+    parameters = {"hour": hour, "rows": rows, "checksum": sums, "restored": complete}
     connection.execute(query("compaction_record"), parameters)
     return moved, rows
 

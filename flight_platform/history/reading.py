@@ -17,7 +17,7 @@ from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.history.chunk_copy import chunks_from
 from flight_platform.history.chunks import decode
 from flight_platform.history.copy import columns_from, copied
-from flight_platform.history.partitions import start_of_hour
+from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.sql import query
 
 BATCH_ROWS: Final = 250_000  # read at once: about 100 MB
@@ -41,11 +41,14 @@ def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: tuple
         return joined([columns_from(rows) for rows in batches])
 
 
-def read_chunks(connection: psycopg.Connection[Any], hour: datetime, flights: tuple[int, int] = ALL_FLIGHTS) -> Columns:
-    """The positions in the chunks of an hour, of the flights from the first to the last, sorted."""
+def read_chunks(
+    connection: psycopg.Connection[Any], hour: datetime, flights: tuple[int, int] = ALL_FLIGHTS, *, hours: int = 1
+) -> Columns:
+    """The positions in the chunks of an hour, or so many, of the flights from the first to the last, sorted."""
+    parameters = _parameters(hour, flights) | {"until": start_of_hour(hour) + hours * HOUR}
     with connection.cursor() as cursor:
-        batches = copied(cursor, query("chunks_hour"), _parameters(hour, flights), BATCH_CHUNKS)
-        return joined([decode(chunks_from(rows)) for rows in batches])
+        batches = copied(cursor, query("chunks_hour"), parameters, BATCH_CHUNKS)
+        return in_order(joined([decode(chunks_from(rows)) for rows in batches]))
 
 
 def joined(parts: Sequence[Columns]) -> Columns:

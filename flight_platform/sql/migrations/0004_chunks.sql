@@ -19,6 +19,7 @@ CREATE TABLE ops.hours (
     archived_at timestamptz,
     archive_rows bigint CHECK (archive_rows >= 0),
     archive_checksum bigint,
+    archived_chunk_checksum bigint,
     dropped_at timestamptz,
     restored_at timestamptz
 );
@@ -40,6 +41,7 @@ COMMENT ON COLUMN ops.hours.chunk_checksum IS 'Sum of the hashes of these positi
 COMMENT ON COLUMN ops.hours.archived_at IS 'When its positions were last written to the archive';
 COMMENT ON COLUMN ops.hours.archive_rows IS 'Its positions in the archive';
 COMMENT ON COLUMN ops.hours.archive_checksum IS 'Sum of the hashes of these, as chunk_checksum';
+COMMENT ON COLUMN ops.hours.archived_chunk_checksum IS 'chunk_checksum when it was last written to the archive: another one now says that the archive lacks something';
 COMMENT ON COLUMN ops.hours.dropped_at IS 'When its positions left the database: the archive has them; what came later still may be in chunks. Unset where the database has it all (again)';
 COMMENT ON COLUMN ops.hours.restored_at IS 'When they were last brought back from the archive';
 
@@ -62,7 +64,7 @@ COMMENT ON COLUMN ops.archive.checksum IS 'Sum of the hashes of these positions,
 COMMENT ON COLUMN ops.archive.bytes IS 'Size of the file, bytes';
 COMMENT ON COLUMN ops.archive.archived_at IS 'When the file was written';
 COMMENT ON COLUMN ops.archive.verified_at IS 'When the file was last read again, and rows and checksum were right';
-COMMENT ON COLUMN ops.archive.dropped_at IS 'When the day left the database, so that the file alone has it; unset where the database has it (again)';
+COMMENT ON COLUMN ops.archive.dropped_at IS 'When the day left the database, so that the file alone has it; unset where the database has it all (again)';
 
 -- Positions of one flight that share what seldom changes, as one row: flight_platform/history/chunks.py says how. No
 -- default partition, as with the raw ones. The columns stand in the order of chunk_copy.py: the heads by width, then the
@@ -222,6 +224,23 @@ END
 $$;
 
 COMMENT ON FUNCTION history.make_chunk_leaf IS 'Makes and attaches the leaf of history.chunks of a day; false where it is there already';
+
+-- Drops the leaf of history.chunks of the day that begins there; false where there is none.
+CREATE FUNCTION history.drop_chunk_leaf(day timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    leaf CONSTANT text := 'chunks_' || to_char(day AT TIME ZONE 'UTC', 'YYYYMMDD');
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relname = leaf AND relnamespace = 'history'::regnamespace) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE history.%I', leaf);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION history.drop_chunk_leaf IS 'Drops the leaf of history.chunks of a day; true where there was one';
 
 -- What a writer does before it writes: it enters the hours of its batch, so that nobody compacts them meanwhile, and
 -- learns which of them have chunks, where it must look for repeats. Volatile, so that the second statement sees what the
