@@ -45,6 +45,7 @@ CONSUMER_REBALANCES = Counter("flight_consumer_rebalances_total", "Changes of th
 CONSUMER_PAUSED = Gauge("flight_consumer_paused_partitions", "Partitions held back: their store is away", ["stage"])
 DEPENDENCY_UP = Gauge("flight_dependency_up", "Whether a server that this process needs answers it", ["dependency"])
 WATCHMAN_AGE = Gauge("flight_watchman_age_seconds", "How long ago Dagster's sensor looked at the heartbeats")
+WATCHMAN_AGE.set(float("nan"))  # of a process that has no heartbeat; a 0 would say that it looks right now
 DEAD_LETTERS = Counter("flight_dead_letters_total", "Records refused, by reason", ["reason"])
 LIVE_OBJECTS = Gauge("flight_live_objects", "Flights written within the window", ["shard"])
 LIVE_COMMAND_DURATION = Histogram(

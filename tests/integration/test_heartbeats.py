@@ -1,12 +1,15 @@
 """Heartbeats on a real Postgres: a row a second, none after a clean stop, no harm where Postgres is away."""
 
+import math
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
+from flight_platform.freshness import sign_of_life
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
@@ -40,6 +43,31 @@ def test_postgres_away_is_no_reason_to_stop() -> None:
     beat = Heartbeat(Settings.read(postgres_url=url), Stage.TRACK)
     beat.start()
     beat.counts["passed"] += 1
+    beat.stop()
+
+
+def test_prometheus_is_told_whether_postgres_answers_and_how_long_ago_dagster_looked(
+    postgres_server: EmbeddedPostgres,
+) -> None:
+    def told(name: str, labels: dict[str, str] | None = None) -> float:
+        value = REGISTRY.get_sample_value(name, labels)
+        assert value is not None
+        return value
+
+    with migrated_database(postgres_server) as urls:
+        beat = Heartbeat(Settings.read(**urls), Stage.TRACK)
+        beat.start()
+        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
+        wait_until(lambda: told("flight_watchman_age_seconds") == math.inf, 5, "no Dagster")
+        with psycopg.connect(urls["postgres_url"]) as connection:
+            sign_of_life(connection, "watchman", datetime.now(UTC), "")
+        wait_until(lambda: 0 <= told("flight_watchman_age_seconds") < 60, 5, "Dagster's word")
+        assert told("flight_dependency_up", {"dependency": "postgres"}) == 1
+        beat.stop()
+    beat = Heartbeat(Settings.read(postgres_url=f"postgresql://x@127.0.0.1:{free_port()}/x"), Stage.TRACK)
+    beat.start()
+    wait_until(lambda: told("flight_dependency_up", {"dependency": "postgres"}) == 0, 5, "Postgres away")
+    assert math.isnan(told("flight_watchman_age_seconds"))
     beat.stop()
 
 

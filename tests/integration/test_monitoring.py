@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ import pytest
 from prometheus_client import start_http_server
 
 from cli.monitoring import configure
-from cli.programs import ALERTMANAGER, PROMETHEUS, Program, programs
+from cli.programs import ALERTMANAGER, PROMETHEUS, ROOT, Program, programs
 from flight_platform import alertmanager
 from flight_platform.dependencies import watched
 from flight_platform.embedded.postgres import EmbeddedPostgres
@@ -99,6 +100,13 @@ def test_a_postgres_that_stops_is_one_page_within_30_s(server_folder: Path, tmp_
 
         wait_until(lambda: {"Watchdog", "KafkaDown"} <= known(), 60, "what is wrong from the first")
         assert "PostgresDown" not in known()
+
+        prometheus = f"http://127.0.0.1:{settings.prometheus_port}"
+        for panel in json.loads((ROOT / "deploy" / "grafana" / "flight.json").read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                asked = urllib.parse.urlencode({"query": target["expr"]})
+                answer = ask(f"{prometheus}/api/v1/query?{asked}")
+                assert answer, f"not understood: {target['expr']}"
 
         postgres.stop()
         wait_until(lambda: "PostgresDown" in known(), PROMISE_S, "the alert that names Postgres")

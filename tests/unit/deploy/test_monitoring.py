@@ -1,5 +1,6 @@
 """Rules, routes and inhibition of Prometheus and Alertmanager, by their own tools; and that each alert has its page."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -64,6 +65,15 @@ def test_what_the_rules_ask_for_is_told_by_the_processes() -> None:
     for rule in rules():
         for metric in re.findall(r"flight_[a-z_]+", str(rule["expr"])):
             assert f"`{metric}`" in told, f"{rule['alert']} asks for {metric}, which no process tells"
+
+
+def test_what_the_dashboard_asks_for_is_told_by_the_processes() -> None:
+    told = (ROOT / "docs" / "metrics.md").read_text()
+    panels = json.loads((ROOT / "deploy" / "grafana" / "flight.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    assert len(asked) > 20
+    for metric in {name for expression in asked for name in re.findall(r"flight_[a-z0-9_]+", expression)}:
+        assert f"`{metric.removesuffix('_bucket')}`" in told, metric
 
 
 @pytest.mark.parametrize("kind", ["partitions", "disk", "credentials", "credits", "loss", "store", "run", "hour"])
