@@ -14,7 +14,7 @@ import pytest
 from flight_platform import kafka
 from flight_platform.codec import encode
 from flight_platform.embedded.process import free_port
-from flight_platform.embedded.tile38 import EmbeddedLive
+from flight_platform.embedded.tile38 import EmbeddedLive, Kind
 from flight_platform.kafka import partition_of
 from flight_platform.live.client import LiveAnswer, LiveReader
 from flight_platform.live.connection import Connection
@@ -125,21 +125,34 @@ def test_it_holds_the_newest_report_of_each_flight(
     assert live.said("live_server_away") == 1, "an outage is said once"
 
 
-def test_a_server_is_filled_again_within_five_seconds(kafka_bootstrap: str, tmp_path: Path) -> None:
-    with EmbeddedLive(tmp_path / "live", free_port()) as server:
-        settings = new_settings(kafka_bootstrap, tile38_urls=server.url, live_window_s=120)
+def test_a_server_that_dies_changes_no_answer_and_is_filled_again_within_five_seconds(
+    kafka_bootstrap: str, live_kind: Kind, tmp_path: Path
+) -> None:
+    """Two servers, two copies: one dies, reports go on, it comes back empty."""
+    with (
+        EmbeddedLive(tmp_path / "a", free_port(), live_kind) as stays,
+        EmbeddedLive(tmp_path / "b", free_port(), live_kind) as dies,
+    ):
+        settings = new_settings(
+            kafka_bootstrap, tile38_urls=f"{stays.url},{dies.url}", tile38_copies=2, live_window_s=120
+        )
         traffic = Traffic(settings)
         traffic.send(sample(number, kafka.now_ms()) for number in range(HEAL_FLIGHTS))
         with stage("live", settings, tmp_path) as live:
             wait_for(settings, traffic, 60, "all flights")
-            server.kill()
-            server.start()
-            server.wait_ready()
+            dies.kill()
+            answer = answer_of(settings)
+            assert (answer.positions, answer.partial) == (traffic.expected(), False)
+            traffic.send(sample(number, kafka.now_ms()) for number in range(500))
+            wait_for(settings, traffic, 30, "one server away")
+            dies.start()
+            dies.wait_ready()
             # Counted, not read: reading 15,000 flights again and again would be the load that is measured.
-            with closing(Connection(*parse_shards([server.url]))) as connection:
+            with closing(Connection(*parse_shards([dies.url]))) as connection:
                 count = ("SCAN", "flights", "COUNT")
                 wait_until(lambda: connection.ask([count]) == [HEAL_FLIGHTS], HEAL_S, "all flights to be back")
-            wait_for(settings, traffic, 10, "a server that was killed")
+            stays.kill()
+            wait_for(settings, traffic, 10, "the one that came back has all of it")
             assert live.terminate() == 0
 
 
