@@ -3,6 +3,7 @@
     what Kafka took ── progress.py: all of it is judged and stored, up to a moment
     the ledger      ── ranges of offsets tile; each batch says how many rows it gave to which hour
     the hours       ── hold as many rows as they were given, less what was erased on purpose
+    the archive     ── holds what the chunks held, by rows and checksum
     the gaps        ── what never came to Kafka, as far as anybody noticed
 
 `docs/quality.md` has the argument in full. A fault is a contradiction between books: something is broken. What is
@@ -89,8 +90,8 @@ def _prove(connection: psycopg.Connection[Any], topic: str, hour: datetime, prog
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         parameters = {"hour": hour, "topic": topic, "lateness": CLOSING}
         facts: dict[str, Any] = cursor.execute(query("proof_facts"), parameters).fetchone() or {}
-        archived = facts.get("archived_rows")  # dropped from the database: the archive has it
-        rows = stored_rows(connection, hour) if archived is None else int(archived)
+        # What was dropped from the database is in the archive; what came later still is here.
+        rows = stored_rows(connection, hour) + int(facts["archived_rows"] or 0)
     proof = _conclude(hour, rows, facts, progress, listened=was_heard(connection, hour))
     parameters = {
         "hour": hour,
@@ -108,6 +109,7 @@ def _conclude(hour: datetime, rows: int, facts: dict[str, Any], progress: Progre
     counted = None if facts["counted"] is None and rows else int(facts["counted"] or 0) - int(facts["erased"])
     faults = [Fault("the ledger tiles", seen) for seen in facts["faults"]]
     faults += [Fault("the chunks hold what compaction wrote", seen) for seen in facts["unequal"]]
+    faults += [Fault("the archive holds what the chunks held", seen) for seen in facts["unlike_archive"]]
     missing = list(facts["gaps"])
     if counted is None:
         missing.append(f"no count was kept of its {rows} rows: they were not written by the history consumer")

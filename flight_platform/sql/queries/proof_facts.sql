@@ -47,4 +47,29 @@ SELECT
         ) AS chunks
         WHERE h.hour = %(hour)s AND h.compacted_at IS NOT NULL AND h.dropped_at IS NULL AND chunks.rows <> h.chunk_rows
     ) AS unequal,
-    (SELECT chunk_rows FROM ops.hours WHERE hour = %(hour)s AND dropped_at IS NOT NULL) AS archived_rows;
+    -- What was written to the archive, against the chunks that it was written from; where these have changed since, it is
+    -- written again. And the parts of a day against its file.
+    ARRAY(
+        SELECT format(
+            'the archive has %%s rows with checksum %%s, the chunks %%s with %%s',
+            archive_rows, archive_checksum, chunk_rows, chunk_checksum
+        )
+        FROM ops.hours
+        WHERE hour = %(hour)s
+            AND archived_at IS NOT NULL
+            AND dropped_at IS NULL
+            AND archived_chunk_checksum = chunk_checksum
+            AND (archive_rows, archive_checksum) IS DISTINCT FROM (chunk_rows, chunk_checksum)
+        UNION ALL
+        SELECT format('the file %%s has %%s rows, its hours %%s', a.path, a.rows, parts.rows)
+        FROM ops.archive AS a
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(h.archive_rows), 0) AS rows
+            FROM ops.hours AS h
+            WHERE h.hour >= a.day::timestamp AT TIME ZONE 'UTC'
+                AND h.hour < (a.day + 1)::timestamp AT TIME ZONE 'UTC'
+                AND h.archived_at IS NOT NULL
+        ) AS parts
+        WHERE a.day = (%(hour)s::timestamptz AT TIME ZONE 'UTC')::date AND a.rows <> parts.rows
+    ) AS unlike_archive,
+    (SELECT archive_rows FROM ops.hours WHERE hour = %(hour)s AND dropped_at IS NOT NULL) AS archived_rows;

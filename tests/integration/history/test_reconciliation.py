@@ -78,6 +78,22 @@ def _lose_data(connection: psycopg.Connection) -> None:
     )
 
 
+def _archive_too_little(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO ops.hours (hour, archived_at, chunk_rows, chunk_checksum, archived_chunk_checksum, archive_rows,"
+        " archive_checksum) VALUES (%s, now(), 9, 7, 7, 8, 6)",
+        [FIRST],
+    )
+
+
+def _lose_an_archived_hour(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO ops.archive (day, path, rows, checksum, bytes, archived_at)"
+        " VALUES (%s, 'a.parquet', 9, 0, 1, now())",
+        [FIRST.date()],
+    )
+
+
 def _lose_chunks(connection: psycopg.Connection) -> None:
     connection.execute("INSERT INTO ops.hours (hour, compacted_at, chunk_rows) VALUES (%s, now(), 3)", [FIRST])
 
@@ -90,6 +106,8 @@ def _lose_chunks(connection: psycopg.Connection) -> None:
         (_lose_a_ledger_row, "hole of offsets 100 to 300 in partition 0 of the ledger", True),
         (_double_a_ledger_row, "overlap of offsets 300 to 307 in partition 0 of the ledger", True),
         (_lose_chunks, "its chunks hold 0 rows, and compaction wrote 3", True),
+        (_archive_too_little, "the archive has 8 rows with checksum 6, the chunks 9 with 7", True),
+        (_lose_an_archived_hour, "the file a.parquet has 9 rows, its hours 0", True),
         (_lose_data, "source roof lost data from 2026-09-21 14:40:00 to 2026-09-21 14:41:00: away", False),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else None,
@@ -104,6 +122,15 @@ def test_damage_is_named_and_a_contradiction_is_told_from_a_known_loss(
     assert not proof.complete
     faults = tuple(fault.seen for fault in proof.faults)
     assert (faults, proof.missing) == (((said,), ()) if is_fault else ((), (said,)))
+
+
+def test_an_hour_that_was_dropped_is_whole_by_its_archive(filled: psycopg.Connection) -> None:
+    filled.execute("DELETE FROM history.positions WHERE time < %s", [FIRST + HOUR])
+    filled.execute(
+        "INSERT INTO ops.hours (hour, dropped_at, archived_at, archive_rows) VALUES (%s, now(), now(), 240)", [FIRST]
+    )
+    first, _ = prove(filled)
+    assert (first.complete, first.rows, first.counted) == (True, 240, 240)
 
 
 def test_a_gap_that_was_filled_is_none(filled: psycopg.Connection) -> None:
