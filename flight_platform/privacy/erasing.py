@@ -1,7 +1,7 @@
-"""An aircraft out of Postgres: raw positions, chunks, flights, statistics, quarantine.
+"""An aircraft out of Postgres: raw positions, chunks, flights, statistics, samples of verdicts, quarantine.
 
     hour by hour:  the hour's lock ─► raw and chunks deleted ─► ops.hours and ops.hour_erasures tell of what is left
-    at the end:    flights, who was there in which hour, quarantined records
+    at the end:    flights, who was there in which hour, samples of what was wrong, quarantined records
 
 An hour is one transaction under the lock that compaction and writers take, so nothing slips from raw into chunks, and
 the proofs of completeness hold before and after: a row that was erased on purpose is booked as that. Counts by hour,
@@ -87,6 +87,7 @@ def erase_derived(connection: Connection, target: Target, spans: list[Span]) -> 
     with connection.transaction():
         connection.execute(query("statistics_lock"))
         counts["statistics"] = connection.execute(query("erase_statistics"), bounds).rowcount
+    counts["samples"] = connection.execute(query("erase_verdicts"), {**bounds, "callsign": target.callsign}).rowcount
     places = list(_quarantined(connection, target))
     for place in places:
         connection.execute(query("erase_quarantined"), place)

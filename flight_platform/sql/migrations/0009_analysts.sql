@@ -315,3 +315,14 @@ FROM ops.ledger;
 
 COMMENT ON COLUMN analytics.ingest_ledger.withheld IS 'Records of aircraft that the block list names: counted, and kept nowhere';
 COMMENT ON COLUMN analytics.ingest_ledger.records IS 'Records in the range: rows + repeats + quarantined + withheld';
+
+-- What a verdict keeps as an example tells of somebody: flight forget must find it.
+CREATE FUNCTION ops.is_named(sample jsonb, first_flights bigint[], last_flights bigint[], callsign text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sample ->> 'callsign' = callsign OR EXISTS (
+    SELECT
+    FROM unnest(first_flights, last_flights) AS s (first_flight, last_flight)
+    WHERE analytics.flight_key(sample ->> 'flight_id') BETWEEN s.first_flight AND s.last_flight
+);
+
+COMMENT ON FUNCTION ops.is_named IS 'Whether a sample of a verdict is of one of these ranges of flights, or has this callsign';

@@ -33,7 +33,7 @@ from flight_platform.kafka import now_ms
 from flight_platform.live.connection import Connection
 from flight_platform.live.pack import pack_sets
 from flight_platform.live.shards import parse_shards
-from flight_platform.model import Position
+from flight_platform.model import Position, format_flight_id
 from flight_platform.names import TOPIC_REPORTS
 from flight_platform.privacy.forget import Forgotten, NotAllForgottenError, forget
 from flight_platform.privacy.live import erase_live
@@ -73,6 +73,13 @@ def past(connection: psycopg.Connection) -> Iterator[psycopg.Connection]:
         derive_hour(connection, hour, Airports([], []), datetime.now(UTC))
         count_hour(connection, hour)
     assert compact_hour(connection, PACKED, RAW + 3 * HOUR).rows == 300
+    sample = [{"flight_id": format_flight_id(reports(one)[0].flight_id or 0)} for one in (FORGOTTEN, OTHER)]
+    failures: list[dict[str, Any]] = [
+        {"name": "x", "sample": sample},
+        {"name": "y"},
+        {"name": "z", "sample": [{"callsign": "SECRET1"}]},
+    ]
+    record_verdict(connection, RAW + HOUR, passed=False, rows=1, failures=failures)
     for offset, icao24 in enumerate((FORGOTTEN, OTHER)):
         connection.execute(
             "INSERT INTO ops.quarantine VALUES (%s, 0, %s, now(), 'no_partition', 'x', %s)",
@@ -130,6 +137,14 @@ def aircraft(connection: psycopg.Connection) -> dict[str, set[str]]:
     return found
 
 
+def samples(connection: psycopg.Connection) -> str:
+    """What verdicts keep as examples."""
+    row = connection.execute("SELECT failures::text FROM ops.verdicts WHERE NOT passed").fetchone()
+    assert row is not None
+    assert [failure["name"] for failure in json.loads(row[0])] == ["x", "y", "z"]
+    return str(row[0])
+
+
 def faults(connection: psycopg.Connection) -> list[Any]:
     proofs = prove_hours(connection, TOPIC, [PACKED, RAW], Progress(until=datetime.now(UTC)))
     return [fault for proof in proofs for fault in proof.faults]
@@ -145,6 +160,9 @@ def test_by_address_from_every_store(settings: Settings, past: psycopg.Connectio
         "statistics_flights": {OTHER, "4ca003"},
     }
     assert past.execute("SELECT kafka_offset FROM ops.quarantine").fetchall() == [(1_000_001,)]
+    assert FORGOTTEN not in samples(past)
+    assert OTHER in samples(past)
+    assert "SECRET1" in samples(past)
     assert in_live(settings.tile38_urls[0]) == {OTHER}
     assert [(m.key(), m.value()) for m in records(settings, TOPIC_REPORTS)] == [(FORGOTTEN.encode(), None)]
     assert done.counts == {
@@ -152,6 +170,7 @@ def test_by_address_from_every_store(settings: Settings, past: psycopg.Connectio
         "hours": 2,
         "flights": 1,
         "statistics": 2,
+        "samples": 1,
         "quarantine": 1,
         "live": 1,
     }
@@ -199,6 +218,8 @@ def test_to_forget_twice_does_no_harm(settings: Settings, past: psycopg.Connecti
 def test_by_callsign_whole_flights_of_whoever_flew_it(settings: Settings, past: psycopg.Connection) -> None:
     forgotten(settings, past, callsign="secret1")
     assert list(aircraft(past).values()) == [{OTHER}] * 4
+    assert FORGOTTEN not in samples(past)
+    assert "SECRET1" not in samples(past)
     assert {m.key() for m in records(settings, TOPIC_REPORTS)} == {FORGOTTEN.encode(), b"4ca003"}
     assert fill(past, [report("4ca009", BORN, BORN * 1000, callsign="SECRET1")]).withheld == 1
 
