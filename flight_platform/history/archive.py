@@ -11,13 +11,14 @@ to archive again does no harm. What leaves the database, and when, is `retention
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +38,7 @@ SETTLED: Final = timedelta(hours=26)
 PORTION_ROWS: Final = 500_000  # of a row group
 _FILE: Final = "positions.parquet"
 
+Array = npt.NDArray[Any]
 Tallies = dict[int, tuple[int, int]]  # of each hour (Unix time / 3600): rows, checksum
 
 
@@ -96,7 +98,7 @@ def archive_day(connection: psycopg.Connection[Any], folder: Path, day: date) ->
     not what compaction wrote.
     """
     start = start_of(day)
-    with connection.transaction():
+    with _alone(connection), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         raw = [hour for (hour,) in connection.execute(query("archive_raw_hours"), {"start": start})]
         if raw:
@@ -179,6 +181,45 @@ def _publish(
         },
     )
     return made
+
+
+def rewrite_day(
+    connection: psycopg.Connection[Any], folder: Path, day: date, keep: Callable[[Columns], Array]
+) -> Tallies:
+    """Writes a day's file anew with the positions that `keep` says of a batch; what of each hour is gone.
+
+    The old file stays until the new one is whole, and where nothing would go. The connection must be idle.
+    """
+    path = folder / path_of(day)
+    partial = path.with_suffix(".partial")
+    gone: Tallies = {}
+    with _alone(connection), connection.transaction():
+        of_chunks = dict(connection.execute(query("archive_of_chunks"), {"start": start_of(day)}).fetchall())
+        in_file: Tallies = {_number(hour): (0, 0) for hour in of_chunks}
+        with closing(pq.ParquetWriter(partial, SCHEMA, **WRITING)) as writer:
+            for columns in _batches(path):
+                kept = keep(columns)
+                _add(gone, columns.take(~kept))
+                _add(in_file, columns.take(kept))
+                if kept.any():
+                    writer.write_table(to_table(columns.take(kept)), row_group_size=2 * PORTION_ROWS)
+        if not gone:
+            partial.unlink()
+            return gone
+        as_before = {_number(hour): (0, checksum) for hour, checksum in of_chunks.items()}
+        _publish(connection, day, partial, path, in_file, as_before)
+    return gone
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """One writer of files at a time; waits for the other. Freed with the connection, however it ends."""
+    connection.execute("SELECT pg_advisory_lock('ops.archive'::regclass::bigint)")
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock('ops.archive'::regclass::bigint)")
 
 
 def verify_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> None:
