@@ -75,10 +75,12 @@ def watch(settings: "Settings", since: datetime, limit_s: float, *, alert_expect
 
     opened: set[int] = set()
     closed: set[int] = set()
+    incidents: list[dict[str, Any]] = []
     end = time.monotonic() + limit_s
     with connected(settings.postgres_url.get_secret_value()) as connection:
         while time.monotonic() < end and not (opened and opened == closed):
-            for incident in rows(connection, query("status_incidents_since"), {"since": since - _CLOCK_MARGIN}):
+            incidents = rows(connection, query("status_incidents_since"), {"since": since - _CLOCK_MARGIN})
+            for incident in incidents:
                 _tell(incident, since, opened, closed)
             time.sleep(_POLL_S)
             if not alert_expected and not opened and time.monotonic() > end - _ALLOWANCE_S + 5:
@@ -86,8 +88,14 @@ def watch(settings: "Settings", since: datetime, limit_s: float, *, alert_expect
     if not opened and not alert_expected:
         say(f"{datetime.now(UTC):%H:%M:%S}  over; no alert came")
     elif opened != closed:
-        say(f"{datetime.now(UTC):%H:%M:%S}  still open; `flight status` shows it")
+        say(f"{datetime.now(UTC):%H:%M:%S}  still open; `flight status` shows it{_flaps(incidents)}")
     return bool(opened)
+
+
+def _flaps(incidents: list[dict[str, Any]]) -> str:
+    """Why the all-clear is not there yet, where it is that: a second stall within minutes."""
+    again = any(incident["reopened"] for incident in incidents)
+    return ". It came back within minutes of its all-clear: the next one needs five calm minutes" if again else ""
 
 
 def _tell(incident: dict[str, Any], since: datetime, opened: set[int], closed: set[int]) -> None:

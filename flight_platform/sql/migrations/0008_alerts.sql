@@ -14,12 +14,14 @@ ALTER TABLE ops.incidents
     ADD COLUMN cause text NOT NULL DEFAULT '',
     ADD COLUMN runbook text NOT NULL DEFAULT '',
     ADD COLUMN reopened integer NOT NULL DEFAULT 0,
+    ADD COLUMN reopened_at timestamptz,
     ADD COLUMN seen_at timestamptz NOT NULL DEFAULT clock_timestamp();
 
 COMMENT ON COLUMN ops.incidents.hop IS 'What it is about: a hop (source, feed, track, live, history) or another part of the platform';
 COMMENT ON COLUMN ops.incidents.cause IS 'The likely cause as one word of a closed list, for whoever groups alerts';
 COMMENT ON COLUMN ops.incidents.runbook IS 'Page of docs/runbooks that says what to do';
 COMMENT ON COLUMN ops.incidents.reopened IS 'How often it came back within minutes of its all-clear: it flaps';
+COMMENT ON COLUMN ops.incidents.reopened_at IS 'When it came back last';
 COMMENT ON COLUMN ops.incidents.seen_at IS 'When the trouble was last seen';
 
 -- One row a receiver and an event: a receiver that is down keeps nobody else from being told, or told twice.

@@ -3,6 +3,7 @@
 UPDATE ops.incidents AS old
 SET closed_at = NULL,
     reopened = reopened + 1,
+    reopened_at = clock_timestamp(),
     severity = %(severity)s,
     summary = %(summary)s,
     cause = %(code)s,

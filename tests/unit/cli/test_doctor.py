@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cli.addresses import masked
-from cli.doctor import _java_problem, shown_settings, tools
+from cli.doctor import _java_problem, alerting, shown_settings, tools
 from cli.main import main
 from flight_platform.settings import Settings
 
@@ -89,3 +89,24 @@ def test_what_does_not_answer_is_failed_with_a_remedy(
     assert {"Kafka", "Postgres", "Postgres as analyst", "live 1"} <= failed.keys()
     assert "FLIGHT_KAFKA_BOOTSTRAP" in failed["Kafka"]["remedy"]
     assert "geheim" not in json.dumps(answer)
+
+
+def test_who_is_told_of_alerts_is_said_without_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.doctor.shutil.which", lambda _: None)
+
+    def told(**settings: str) -> str:
+        found = alerting(Settings.read(**settings))
+        assert not [finding.name for finding in found if finding.needed and finding.name != "Alertmanager"]
+        return found[-1].found
+
+    assert told() == "nobody"
+    assert (
+        told(alert_urls="slack://geheim/geheim,mailto://user:geheim@mail.example") == "2 addresses of FLIGHT_ALERT_URLS"
+    )
+    both = told(alert_urls="slack://geheim", alertmanager_url="http://user:geheim@127.0.0.1:9")
+    assert both == "Alertmanager at http://user:***@127.0.0.1:9, then 1 addresses of FLIGHT_ALERT_URLS"
+
+
+def test_an_alertmanager_that_is_named_and_does_not_answer_is_a_failure() -> None:
+    (finding,) = (f for f in alerting(Settings.read(alertmanager_url="http://127.0.0.1:9")) if f.name == "Alertmanager")
+    assert (finding.ok, finding.needed) == (False, True)
