@@ -15,13 +15,13 @@ import structlog
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from bench import decode, feed, history, latency, live, report, shards, together, track
+from bench import decode, feed, history, latency, live, report, scaling, shards, together, track
 from bench.machine import facts, load_average, say
 from bench.run import Run, prepared
 from flight_platform.embedded.tile38 import PROGRAM
 from flight_platform.errors import FlightError
 
-PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "shards")
+PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "scaling", "shards")
 _UNPACED_UNKNOWN = 15_000
 
 
@@ -109,6 +109,9 @@ def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any
     if "variants" in wanted:
         with _kept_apart("variants", failed):
             results["variants"] = latency.variants(run, run.live[0], rate)
+    if "scaling" in wanted:
+        with _kept_apart("scaling", failed):
+            results["scaling"] = [row for server in servers for row in scaling.measure(run, server)]
     if "shards" in wanted:
         with _kept_apart("shards", failed):
             used = kinds[:1] if run.quick else kinds

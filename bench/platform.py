@@ -18,7 +18,7 @@ from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
 
-_READY = {Stage.TRACK: "assigned", Stage.LIVE: "partitions_assigned", Stage.HISTORY: "partitions_placed"}
+READY = {Stage.TRACK: "assigned", Stage.LIVE: "partitions_assigned", Stage.HISTORY: "partitions_placed"}
 COMPILER = "Kafka compiling itself"  # a broker of a minute does little else; told apart, since it ends
 _START_S = 60
 _WARM_AIRCRAFT, _WARM_TICKS = 1_000, 5  # the first transaction of a broker takes a second, its code is not compiled yet
@@ -97,9 +97,9 @@ def running(run: Run, live: list[EmbeddedLive], **options: tuple[str, ...]) -> I
         ensure_ahead(connection, datetime.now(UTC), days=1)
         settings = run.settings(live, url)
         children = {
-            stage: stack.enter_context(Child(stage, settings, run.folder, *options.get(stage, ()))) for stage in _READY
+            stage: stack.enter_context(Child(stage, settings, run.folder, *options.get(stage, ()))) for stage in READY
         }
-        for stage, event in _READY.items():
+        for stage, event in READY.items():
             child = children[stage]
             wait_until(lambda child=child, event=event: child.said(event), _START_S, f"{child.log} says {event}")  # type: ignore[misc]
         platform = Platform(run, settings, live, connection, children)

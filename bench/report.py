@@ -76,6 +76,8 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
         yield _latency("From received_at to visible, ms", results["latency"])
     if results.get("variants"):
         yield _latency("The same with one thing changed", results["variants"])
+    if results.get("scaling"):
+        yield _scaling(results["scaling"])
     if results.get("shards"):
         table = _table("Live shards", "live server", "shards", "of limit", "ours /s", "limit /s", "live p99 ms")
         for row in results["shards"]:
@@ -83,6 +85,18 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
             cells = (str(row["shards"]), ratio(row["of_limit"]), f"{row['ours_per_s']:,}", f"{row['limit_per_s']:,}")
             table.add_row(row["live_server"], *cells, p99)
         yield table
+
+
+def _scaling(rows: list[dict[str, Any]]) -> Table:
+    stages = ("track", "live", "history")
+    table = _table(
+        "Processes of each stage", "live server", "of each", "reports/s", *(f"lag {s}" for s in stages), "joined after"
+    )
+    for row in rows:
+        lags = (f"{row['highest_lag'].get(stage, 0):,}" for stage in stages)
+        joined = f"{row['joined_s']} s" if "joined_s" in row else ""
+        table.add_row(row["live_server"], str(row["processes"]), f"{row['reports_per_s']:,}", *lags, joined)
+    return table
 
 
 def _together(rows: list[dict[str, Any]]) -> Table:

@@ -75,6 +75,19 @@ def test_the_table_names_the_live_server_and_the_ratios() -> None:
     assert "others were at work" not in text
 
 
+def test_the_curve_of_processes_has_a_row_for_each_number() -> None:
+    lag = {"track": 1234, "live": 5, "history": 6789}
+    rows = [
+        {"live_server": "Tile38", "processes": processes, "reports_per_s": rate, "highest_lag": lag} | more
+        for processes, rate, more in ((1, 20_100, {}), (3, 30_200, {"joined_s": 4.5}), (1, 20_300, {}))
+    ]
+    out = io.StringIO()
+    show(results() | {"scaling": rows}, Console(file=out, width=140))
+    lines = [line for line in out.getvalue().splitlines() if "1,234" in line]
+    assert [("20,100" in a, "30,200" in b, "20,300" in c) for a, b, c in [lines]] == [(True, True, True)]
+    assert "4.5 s" in lines[1]
+
+
 def test_a_busy_machine_is_said_to_be_busy() -> None:
     out = io.StringIO()
     show(results() | {"load_before": [3.0, 2.0, 1.0]}, Console(file=out, width=140))
