@@ -22,15 +22,21 @@ Row = Mapping[str, Any]
 
 
 class HistoryFlight(BaseModel):
-    """A flight in a list. Its figures are those of the whole flight, not of the window."""
+    """A flight in a list. Its figures are those of the whole flight, not of the window. Null is unknown."""
 
     model_config = ConfigDict(title="HistoryFlight")
 
     flight_id: str = Field(examples=["3c6444-67a1b2c3"])
     icao24: str = Field(examples=["3c6444"])
     callsign: str | None = Field(description="the last that it told")
+    registration: str | None = Field(examples=["D-AIBD"])
+    type_code: str | None = Field(description="ICAO type designator", examples=["A319"])
     first_time: datetime
     last_time: datetime
+    departure_airport: str | None = Field(description="ICAO, inferred", examples=["EDDF"])
+    takeoff_time: datetime | None = Field(description="inferred")
+    arrival_airport: str | None = Field(description="ICAO, inferred; null in the air", examples=["LSZH"])
+    landing_time: datetime | None = Field(description="inferred")
     positions: int = Field(description="how many there are")
     max_altitude_ft: int | None = Field(description="barometric")
 
@@ -43,12 +49,23 @@ class FlightFigures(BaseModel):
     flight_id: str = Field(examples=["3c6444-67a1b2c3"])
     icao24: str = Field(examples=["3c6444"])
     callsign: str | None = Field(description="the last that it told")
+    registration: str | None = Field(examples=["D-AIBD"])
+    type_code: str | None = Field(description="ICAO type designator", examples=["A319"])
+    operator: str | None
     first_time: datetime
     last_time: datetime
     first_latitude: float
     first_longitude: float
     last_latitude: float
     last_longitude: float
+    departure_airport: str | None = Field(description="ICAO, inferred", examples=["EDDF"])
+    departure_confidence: float | None = Field(description="probability that it is the right one")
+    takeoff_time: datetime | None = Field(description="inferred")
+    takeoff_confidence: float | None = Field(description="probability that it is within two minutes of the truth")
+    arrival_airport: str | None = Field(description="ICAO, inferred; null in the air", examples=["LSZH"])
+    arrival_confidence: float | None = Field(description="probability that it is the right one")
+    landing_time: datetime | None = Field(description="inferred")
+    landing_confidence: float | None = Field(description="probability that it is within two minutes of the truth")
     positions: int = Field(description="how many there are")
     average_ground_speed_kt: float | None = Field(description="of the reported speeds, weighted by time")
     maximum_altitude_ft: int | None = Field(description="barometric")

@@ -1,7 +1,8 @@
 """What the history API asks: flights of a window, one flight, its track, its time within a band of altitudes.
 
-All read the views of schema `analytics`, so that they need not know how an hour is stored; all name a range of time,
-so that only its hours are read. What an answer looks like on the wire is `serving/history.py`'s.
+All read positions through the views of schema `analytics`, so that they need not know how an hour is stored; all name
+a range of time, so that only its hours are read. Lists come from `history.flights` as far as flights are derived, and
+from positions where they are not yet. What an answer looks like on the wire is `serving/history.py`'s.
 """
 
 from collections.abc import AsyncIterator

@@ -1,40 +1,107 @@
 -- A page of the flights that have a position in a window of time (and in a box, where one is asked for), the one that
 -- was first seen last before the others. That moment stands in the flight id, so the id alone tells where a page ended.
 -- The figures are those of the whole flight, not of the window.
-WITH seen AS (
-    SELECT DISTINCT p.flight_key
-    FROM analytics.positions AS p
-    WHERE p.time >= %(from_time)s AND p.time < %(to_time)s
-        AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
-        AND (%(first_key)s::bigint IS NULL OR p.flight_key BETWEEN %(first_key)s::bigint AND %(last_key)s::bigint)
-        AND (%(callsign)s::text IS NULL OR p.callsign = %(callsign)s)
+--
+-- Flights come from history.flights, and from the positions of those stretches whose flights are not there yet: hours
+-- that nobody has derived, and what has come since of an hour that was derived before it closed (ten minutes after its
+-- end). What was seen there is `fresh`: its figures are those of its positions.
+WITH stretches AS (
+    SELECT
+        h.hour,
+        greatest(h.hour, d.last_time, %(from_time)s) AS from_time,
+        least(h.hour + interval '1 hour', %(to_time)s) AS to_time
+    FROM generate_series(
+        analytics.hour_of(%(from_time)s), %(to_time)s::timestamptz - interval '1 microsecond', interval '1 hour'
+    ) AS h (hour)
+    LEFT JOIN history.flight_hours AS d ON d.hour = h.hour
+    WHERE d.hour IS NULL OR d.derived_at < h.hour + interval '70 minutes'
+),
+derived AS (
+    SELECT f.flight_id AS flight_key
+    FROM history.flights AS f
+    WHERE f.first_time < %(to_time)s AND f.last_time >= %(from_time)s
+        AND f.first_time >= %(from_time)s::timestamptz - interval '36 hours' -- no flight is longer
+        AND (%(first_key)s::bigint IS NULL OR f.flight_id BETWEEN %(first_key)s::bigint AND %(last_key)s::bigint)
+        AND (%(callsign)s::text IS NULL OR %(callsign)s = ANY(f.callsigns))
         AND (
             %(west)s::double precision IS NULL
-            OR p.latitude BETWEEN %(south)s AND %(north)s
-            AND CASE
-                WHEN %(west)s <= %(east)s THEN p.longitude BETWEEN %(west)s AND %(east)s
-                ELSE p.longitude >= %(west)s OR p.longitude <= %(east)s -- across the antimeridian
+            OR f.south <= %(north)s AND f.north >= %(south)s
+            AND CASE (f.west > f.east)::integer + (%(west)s > %(east)s)::integer -- how many cross the antimeridian
+                WHEN 0 THEN f.west <= %(east)s AND f.east >= %(west)s
+                WHEN 1 THEN f.west <= %(east)s OR f.east >= %(west)s
+                ELSE true
             END
         )
+        -- Its first or last position lies in the window, or one in between does; and in the box.
+        AND (
+            %(west)s::double precision IS NULL AND (f.first_time >= %(from_time)s OR f.last_time < %(to_time)s)
+            OR EXISTS (
+                SELECT FROM analytics.positions AS p
+                WHERE p.flight_key = f.flight_id AND p.time >= %(from_time)s AND p.time < %(to_time)s
+                    AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
+                    AND (
+                        %(west)s::double precision IS NULL
+                        OR p.latitude BETWEEN %(south)s AND %(north)s
+                        AND CASE
+                            WHEN %(west)s <= %(east)s THEN p.longitude BETWEEN %(west)s AND %(east)s
+                            ELSE p.longitude >= %(west)s OR p.longitude <= %(east)s
+                        END
+                    )
+            )
+        )
+),
+fresh AS (
+    SELECT DISTINCT seen.flight_key
+    FROM stretches
+    CROSS JOIN LATERAL (
+        SELECT p.flight_key
+        FROM analytics.positions AS p
+        WHERE p.time >= stretches.from_time AND p.time < stretches.to_time AND p.hour = stretches.hour
+            AND p.time >= %(from_time)s AND p.time < %(to_time)s -- said again for the planner, who sees constants only
+            AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
+            AND (%(first_key)s::bigint IS NULL OR p.flight_key BETWEEN %(first_key)s::bigint AND %(last_key)s::bigint)
+            AND (%(callsign)s::text IS NULL OR p.callsign = %(callsign)s)
+            AND (
+                %(west)s::double precision IS NULL
+                OR p.latitude BETWEEN %(south)s AND %(north)s
+                AND CASE
+                    WHEN %(west)s <= %(east)s THEN p.longitude BETWEEN %(west)s AND %(east)s
+                    ELSE p.longitude >= %(west)s OR p.longitude <= %(east)s
+                END
+            )
+    ) AS seen
 ),
 page AS (
-    SELECT flight_key
-    FROM seen
+    SELECT flight_key, bool_or(is_fresh) AS is_fresh
+    FROM (
+        SELECT flight_key, false AS is_fresh FROM derived
+        UNION ALL
+        SELECT flight_key, true FROM fresh
+    ) AS found
     WHERE %(after)s::bigint IS NULL
         OR (flight_key & 4294967295, flight_key) < (%(after)s::bigint & 4294967295, %(after)s::bigint)
+    GROUP BY flight_key
     ORDER BY flight_key & 4294967295 DESC, flight_key DESC
     LIMIT %(limit)s
 )
 SELECT
     analytics.flight_id_text(page.flight_key) AS flight_id,
     analytics.icao24_text(page.flight_key >> 32) AS icao24,
-    flight.callsign,
-    flight.first_time,
-    flight.last_time,
-    flight.positions,
-    flight.max_altitude_ft
+    CASE WHEN page.is_fresh THEN now.callsign ELSE f.callsign END AS callsign,
+    a.registration,
+    a.type_code,
+    CASE WHEN page.is_fresh THEN now.first_time ELSE f.first_time END AS first_time,
+    CASE WHEN page.is_fresh THEN now.last_time ELSE f.last_time END AS last_time,
+    f.departure_airport,
+    f.takeoff_time,
+    f.arrival_airport,
+    f.landing_time,
+    CASE WHEN page.is_fresh THEN now.positions ELSE f.positions END AS positions,
+    CASE WHEN page.is_fresh THEN now.max_altitude_ft ELSE f.max_altitude_ft END AS max_altitude_ft
 FROM page
-CROSS JOIN LATERAL (
+LEFT JOIN history.flights AS f ON f.flight_id = page.flight_key
+LEFT JOIN reference.aircraft AS a ON a.icao24 = analytics.icao24_text(page.flight_key >> 32)
+LEFT JOIN LATERAL (
     SELECT
         (array_agg(p.callsign ORDER BY p.time DESC) FILTER (WHERE p.callsign IS NOT NULL))[1] AS callsign,
         min(p.time) AS first_time,
@@ -42,10 +109,11 @@ CROSS JOIN LATERAL (
         count(*) AS positions,
         max(p.altitude_ft) AS max_altitude_ft
     FROM analytics.positions AS p
-    WHERE p.flight_key = page.flight_key
+    WHERE page.is_fresh
+        AND p.flight_key = page.flight_key
         AND p.time >= to_timestamp((page.flight_key & 4294967295)::double precision - 5)
         AND p.time < to_timestamp((page.flight_key & 4294967295)::double precision + 129600)
         AND p.hour >= analytics.flight_first_hour(page.flight_key)
         AND p.hour <= analytics.flight_last_hour(page.flight_key)
-) AS flight
+) AS now ON true
 ORDER BY page.flight_key & 4294967295 DESC, page.flight_key DESC;

@@ -1,4 +1,5 @@
--- One flight with its figures; no row where history does not know it.
+-- One flight with its figures; no row where history does not know it. They are those of its positions, so that they are
+-- right at any moment; what is inferred (airports, take-off, landing) is that of history.flights, NULL until it is there.
 -- distance_nm: sum of the great-circle legs between consecutive positions (haversine on a sphere of 6,371,008.8 m, the
 -- earth's mean radius: within 0.5 percent of the ellipsoid).
 -- average_ground_speed_kt: reported ground speeds weighted by time: the mean of both ends of each leg times its duration,
@@ -26,24 +27,53 @@ legs AS (
         END AS leg_nm,
         CASE WHEN leg_s <= 300 THEN (ground_speed_kt + next_speed_kt) / 2 END AS leg_kt
     FROM reports
+),
+figures AS (
+    SELECT
+        (array_agg(callsign ORDER BY time DESC) FILTER (WHERE callsign IS NOT NULL))[1] AS callsign,
+        min(time) AS first_time,
+        max(time) AS last_time,
+        (array_agg(latitude ORDER BY time))[1] AS first_latitude,
+        (array_agg(longitude ORDER BY time))[1] AS first_longitude,
+        (array_agg(latitude ORDER BY time DESC))[1] AS last_latitude,
+        (array_agg(longitude ORDER BY time DESC))[1] AS last_longitude,
+        count(*) AS positions,
+        round(coalesce(
+            sum(leg_kt * leg_s) / nullif(sum(leg_s) FILTER (WHERE leg_kt IS NOT NULL), 0),
+            avg(ground_speed_kt)
+        )::numeric, 1)::double precision AS average_ground_speed_kt,
+        max(altitude_ft) AS maximum_altitude_ft,
+        round(coalesce(sum(leg_nm), 0)::numeric, 2)::double precision AS distance_nm,
+        extract(epoch FROM max(time) - min(time))::double precision AS duration_s
+    FROM legs
+    HAVING count(*) > 0
 )
 SELECT
     analytics.flight_id_text(%(flight_key)s::bigint) AS flight_id,
     analytics.icao24_text(%(flight_key)s::bigint >> 32) AS icao24,
-    (array_agg(callsign ORDER BY time DESC) FILTER (WHERE callsign IS NOT NULL))[1] AS callsign,
-    min(time) AS first_time,
-    max(time) AS last_time,
-    (array_agg(latitude ORDER BY time))[1] AS first_latitude,
-    (array_agg(longitude ORDER BY time))[1] AS first_longitude,
-    (array_agg(latitude ORDER BY time DESC))[1] AS last_latitude,
-    (array_agg(longitude ORDER BY time DESC))[1] AS last_longitude,
-    count(*) AS positions,
-    round(coalesce(
-        sum(leg_kt * leg_s) / nullif(sum(leg_s) FILTER (WHERE leg_kt IS NOT NULL), 0),
-        avg(ground_speed_kt)
-    )::numeric, 1)::double precision AS average_ground_speed_kt,
-    max(altitude_ft) AS maximum_altitude_ft,
-    round(coalesce(sum(leg_nm), 0)::numeric, 2)::double precision AS distance_nm,
-    extract(epoch FROM max(time) - min(time))::double precision AS duration_s
-FROM legs
-HAVING count(*) > 0;
+    figures.callsign,
+    a.registration,
+    a.type_code,
+    a.operator,
+    figures.first_time,
+    figures.last_time,
+    figures.first_latitude,
+    figures.first_longitude,
+    figures.last_latitude,
+    figures.last_longitude,
+    f.departure_airport,
+    f.departure_confidence::double precision,
+    f.takeoff_time,
+    f.takeoff_confidence::double precision,
+    f.arrival_airport,
+    f.arrival_confidence::double precision,
+    f.landing_time,
+    f.landing_confidence::double precision,
+    figures.positions,
+    figures.average_ground_speed_kt,
+    figures.maximum_altitude_ft,
+    figures.distance_nm,
+    figures.duration_s
+FROM figures
+LEFT JOIN history.flights AS f ON f.flight_id = %(flight_key)s::bigint
+LEFT JOIN reference.aircraft AS a ON a.icao24 = analytics.icao24_text(%(flight_key)s::bigint >> 32);

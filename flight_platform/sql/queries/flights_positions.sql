@@ -15,4 +15,5 @@ COPY (
     FROM analytics.positions AS p
     WHERE p.flight_key = ANY(%(flights)s::bigint[]) AND p.time >= %(from_time)s AND p.time < %(to_time)s
         AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
+        AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
 ) TO STDOUT (FORMAT binary);

@@ -1,5 +1,6 @@
 """Flights derived from positions in a real Postgres: whole, the same whatever the order, final when silent."""
 
+import asyncio
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,11 @@ from psycopg.rows import dict_row
 
 from flight_platform.flights.airports import Airports, Guess
 from flight_platform.flights.paths import End
+from flight_platform.history import queries
 from flight_platform.history.flights import derive_hour, derive_open, derive_silent, read_airports
 from flight_platform.history.partitions import HOUR
 from flight_platform.model import Position, format_flight_id
+from flight_platform.testing import DatabaseUrls
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report
 
@@ -186,6 +189,77 @@ def test_what_has_left_the_database_keeps_its_row(connection: psycopg.Connection
 def test_an_empty_hour_is_nothing(connection: psycopg.Connection, airports: Airports) -> None:
     assert derive_hour(connection, FIRST_HOUR, airports, LATER).flights == 0
     assert derive_open(connection, airports, START).flights == 0
+
+
+WINDOWS: tuple[dict[str, Any], ...] = (
+    {},
+    {"from_time": START + timedelta(seconds=700), "to_time": START + timedelta(seconds=720)},  # within a gap of 400 s
+    {"from_time": START + timedelta(seconds=790), "to_time": START + timedelta(seconds=810)},
+    {"from_time": START + timedelta(seconds=1_700), "to_time": START + HOUR},
+    {"from_time": START + 2 * HOUR},
+    {"to_time": START},
+    {"icao24": "4ca002"},
+    {"icao24": "~4ca003"},
+    {"callsign": "HOP1"},
+    {"callsign": "OLD"},
+    {"callsign": "HOP"},
+    {"bbox": (7.9, 49.0, 8.1, 49.5)},
+    {"bbox": (7.9, 49.0, 8.1, 49.5), "from_time": START + timedelta(seconds=1_500)},
+    {"bbox": (179.5, 49.0, -179.5, 51.0)},
+    {"bbox": (-180.0, 49.0, -179.5, 51.0)},
+    {"bbox": (179.95, 49.0, -179.95, 51.0)},
+    {"limit": 2},
+)
+
+
+def listed(database: DatabaseUrls, *questions: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """What the history API answers with."""
+    whole = {"from_time": START - HOUR, "to_time": START + 4 * HOUR, "limit": 100}
+    absent = {"icao24": None, "callsign": None, "bbox": None, "after": None}
+
+    async def asked() -> list[list[dict[str, Any]]]:
+        async with await psycopg.AsyncConnection.connect(database["postgres_url"]) as asking:
+            return [await queries.flights(asking, **{**whole, **absent, **question}) for question in questions]
+
+    return asyncio.run(asked())
+
+
+def without_ends(answers: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+    """The answers without what is inferred."""
+    inferred = {"departure_airport", "takeoff_time", "arrival_airport", "landing_time"}
+    return [[{k: v for k, v in row.items() if k not in inferred} for row in rows] for rows in answers]
+
+
+def test_the_api_lists_the_same_flights_before_and_after_they_are_derived(
+    database: DatabaseUrls, connection: psycopg.Connection, airports: Airports
+) -> None:
+    over_the_line = [
+        report("4ca004", BORN_S, (BORN_S + n) * 1000, longitude=179.9 + n / 50 - 360 * (n >= 5), callsign="OLD")
+        for n in range(10)
+    ]
+    fill(connection, [*hop(), *hop("4ca002"), *hop("~4ca003", step_s=400), *over_the_line])
+
+    raw = listed(database, *WINDOWS)
+    assert [len(found) for found in raw] == [4, 2, 3, 2, 0, 0, 1, 1, 3, 1, 0, 3, 0, 1, 1, 1, 2]
+    derive_hour(connection, FIRST_HOUR, airports, FIRST_HOUR + timedelta(minutes=50))  # and the rest is fresh
+    assert without_ends(listed(database, *WINDOWS)) == without_ends(raw)
+    for hour in (FIRST_HOUR, FIRST_HOUR + HOUR):
+        derive_hour(connection, hour, airports, LATER)
+    derived = listed(database, *WINDOWS)
+    assert without_ends(derived) == without_ends(raw)
+    assert (derived[0][-1]["departure_airport"], derived[0][-1]["arrival_airport"]) == ("AANN", "AASS")
+
+
+def test_what_is_derived_is_not_looked_for_in_positions(
+    database: DatabaseUrls, connection: psycopg.Connection, airports: Airports
+) -> None:
+    fill(connection, hop())
+    for hour in (FIRST_HOUR, FIRST_HOUR + HOUR):
+        derive_hour(connection, hour, airports, LATER)
+    connection.execute("UPDATE history.flights SET callsign = 'DERIVED'")
+
+    ((row,),) = listed(database, {"from_time": FIRST_HOUR, "to_time": FIRST_HOUR + 2 * HOUR})
+    assert row["callsign"] == "DERIVED"
 
 
 def test_what_prunes(connection: psycopg.Connection, analyst: psycopg.Connection, airports: Airports) -> None:
