@@ -31,6 +31,8 @@ from flight_platform.history.compaction import put_back
 from flight_platform.history.parquet import SCHEMA, WRITING, from_table, to_table
 from flight_platform.history.reading import in_order, joined, read_chunks
 from flight_platform.history.sql import query
+from flight_platform.history.withholding import Withholding
+from flight_platform.kafka import now_ms
 
 DAY: Final = timedelta(days=1)
 # Reports may be a day late (FLIGHT_LATENESS_LIMIT_S); what comes later still has the day written anew.
@@ -249,16 +251,19 @@ def restore_day(
 ) -> int:
     """Brings a day, or these hours of it, back from its file; how many positions the file has of them.
 
-    What is in the database stays as it is. Killed on the way, the day counts as dropped still; repeat it then.
+    What is in the database stays as it is. Killed on the way, the day counts as dropped still; repeat it then. What the
+    block list names does not come back, should the file be an older copy that still has it.
     """
     path = folder / path_of(day)
     if not path.is_file():
         raise ArchiveError(f"{path} is not there: nothing can be restored of {day}. Is FLIGHT_ARCHIVE right?")
     wanted = {_number(hour) for hour in hours} if hours else {_number(start_of(day)) + n for n in range(24)}
+    door = Withholding(connection, now_ms)
     seen: set[int] = set()
     rows = 0
     for columns in _batches(path):
-        for number, part in _by_hour(columns, wanted):
+        named = door.rows(columns)
+        for number, part in _by_hour(columns if named is None else columns.take(~named), wanted):
             put_back(connection, _moment(number), part, complete=False)
             seen.add(number)
             rows += len(part)

@@ -69,11 +69,19 @@ def _tell_what_is_left(
     connection: Connection, hour: datetime, *, raw: int, chunks: int, chunk_rows: int, checksums: int
 ) -> None:
     record_erased(connection, hour, raw + chunk_rows)
-    if chunk_rows:
-        found = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
-        left = added(int(found[1]) if found else 0, -checksums)
+    found = connection.execute(query("erase_begin"), {"hour": hour}).fetchone() if chunk_rows else None
+    if found is not None:
+        of_chunks, archived = found
         connection.execute(
-            query("erase_record"), {"hour": hour, "chunks": chunks, "rows": chunk_rows, "checksum": left}
+            query("erase_record"),
+            {
+                "hour": hour,
+                "chunks": chunks,
+                "rows": chunk_rows,
+                "checksum": added(of_chunks, -checksums),
+                # The archive loses them too: so it still tells whether the archive has all that is in chunks.
+                "archived": None if archived is None else added(archived, -checksums),
+            },
         )
 
 

@@ -22,6 +22,7 @@ from flight_platform.errors import FlightError
 from flight_platform.history.sql import query
 from flight_platform.model import icao24_of
 from flight_platform.names import Treatment
+from flight_platform.privacy.archived import archived_flights_under, erase_archive
 from flight_platform.privacy.audit import Action, record
 from flight_platform.privacy.erasing import erase_derived, erase_positions, flights_under
 from flight_platform.privacy.live import erase_live
@@ -95,9 +96,9 @@ def _forget_in_stores(
 ) -> None:
     with connection.transaction():
         connection.execute(query("erase_barrier"))  # every batch that is written from now on has seen the rule
-    told("history in Postgres")
-    spans = target.spans(flights_under(connection, target.callsign) if target.callsign else ())
-    _erase_history(connection, target, spans, done)
+    told("history: in Postgres and in the archive")
+    spans = target.spans(_flights(settings, connection, target, done))
+    _erase_history(settings, connection, target, spans, done)
     told("what feeds had not seen yet")
     wait(_until_feeds_know(connection, done.rule_id))
     with _reaching("live", done):
@@ -106,11 +107,27 @@ def _forget_in_stores(
         tell_trackers_to_forget(settings, _tracked(target, spans))
 
 
-def _erase_history(connection: Connection, target: Target, spans: list[Span], done: Forgotten) -> None:
+def _flights(settings: Settings, connection: Connection, target: Target, done: Forgotten) -> set[int]:
+    """The flights that a callsign means."""
+    if target.callsign is None:
+        return set()
+    flights = set(flights_under(connection, target.callsign))
+    with _reaching("archive", done):
+        flights |= archived_flights_under(connection, settings.archive, target.callsign)
+    return flights
+
+
+def _erase_history(
+    settings: Settings, connection: Connection, target: Target, spans: list[Span], done: Forgotten
+) -> None:
+    erased: Counter[datetime] = Counter()
     for hour in erase_positions(connection, spans):
-        done.counts["positions"] += hour.raw + hour.chunk_rows
-        done.counts["hours"] += 1
+        erased[hour.hour] += hour.raw + hour.chunk_rows
+    done.counts["positions"], done.counts["hours"] = erased.total(), len(erased)
     done.counts += erase_derived(connection, target, spans)
+    with _reaching("archive", done):
+        for _day, rows in erase_archive(connection, settings.archive, spans, erased):
+            done.counts["archived"] += rows
 
 
 @contextmanager
