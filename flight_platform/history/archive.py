@@ -87,10 +87,18 @@ def start_of(day: date) -> datetime:
 def due_days(connection: psycopg.Connection[Any], now: datetime, *, since: date | None = None) -> list[date]:
     """The settled days that are not in the archive as they are in the database, oldest first."""
     parameters = {
-        "from_time": start_of(since or date.min),
+        "from_time": start_of(since or date(1970, 1, 1)),
         "to_time": start_of((now - SETTLED).astimezone(UTC).date()),
     }
     return [start.astimezone(UTC).date() for (start,) in connection.execute(query("archive_due"), parameters)]
+
+
+def ready_days(connection: psycopg.Connection[Any], now: datetime, *, since: date | None = None) -> list[date]:
+    """Those of the due days that have nothing raw any more, and so can be archived now."""
+    days = due_days(connection, now, since=since)
+    return [
+        day for day in days if not connection.execute(query("archive_raw_hours"), {"start": start_of(day)}).fetchone()
+    ]
 
 
 def archive_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> Archived:

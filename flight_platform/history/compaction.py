@@ -75,7 +75,7 @@ class Compaction:
 def due_hours(connection: psycopg.Connection[Any], now: datetime, *, since: datetime | None = None) -> list[datetime]:
     """The hours that wait for compaction, or for what came late to be merged; the oldest first."""
     parameters = {
-        "from_hour": since or datetime.min.replace(tzinfo=UTC),
+        "from_hour": since or datetime(1970, 1, 1, tzinfo=UTC),
         "to_hour": start_of_hour(now - CLOSING),
         "settled": now - MERGE_EVERY,
     }

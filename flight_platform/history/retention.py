@@ -18,6 +18,7 @@ from flight_platform.history.archive import ArchiveError, start_of, verify_day
 from flight_platform.history.partitions import LOCK_TIMEOUT
 from flight_platform.history.sql import query
 
+RESTORED_KEPT: Final = timedelta(days=7)
 _TRIES: Final = 20
 
 
@@ -31,9 +32,15 @@ class Dropped:
 
 
 def days_to_drop(connection: psycopg.Connection[Any], now: datetime, keep_days: int) -> list[date]:
-    """The days that are older than what is kept, and are in the archive and in the database both."""
-    before = now.astimezone(UTC).date() - timedelta(days=keep_days)
-    return [day for (day,) in connection.execute(query("retention_due"), {"before": before})]
+    """The days that are older than what is kept, and are in the archive and in the database both.
+
+    One that was restored stays for a week: somebody works with it.
+    """
+    parameters = {
+        "before": now.astimezone(UTC).date() - timedelta(days=keep_days),
+        "restored_since": now - RESTORED_KEPT,
+    }
+    return [day for (day,) in connection.execute(query("retention_due"), parameters)]
 
 
 def drop_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> Dropped:

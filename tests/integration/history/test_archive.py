@@ -17,7 +17,7 @@ from flight_platform.history.compaction import compact_hour, retire_leaves
 from flight_platform.history.parquet import to_table
 from flight_platform.history.partitions import HOUR
 from flight_platform.history.reading import joined, read_hour
-from flight_platform.history.retention import days_to_drop, drop_day
+from flight_platform.history.retention import RESTORED_KEPT, days_to_drop, drop_day
 from flight_platform.history.verdicts import record_verdict
 from flight_platform.model import Position
 from tests.integration.history.filling import fill
@@ -81,6 +81,8 @@ def test_a_day_is_archived_dropped_and_restored_and_is_the_same_day(
     assert restore_day(connection, tmp_path, DAY) == 180
     assert checksum(of_day(connection)) == whole
     assert states(connection) == [("chunks", 60, 60)] * 3
+    assert days_to_drop(connection, datetime.now(UTC), keep_days=2) == []  # somebody works with it
+    assert days_to_drop(connection, datetime.now(UTC) + RESTORED_KEPT, keep_days=2) == [DAY]
     assert restore_day(connection, tmp_path, DAY) == 180  # once more does no harm either
     assert checksum(of_day(connection)) == whole
     assert drop_day(connection, tmp_path, DAY).rows == 180

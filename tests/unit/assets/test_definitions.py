@@ -15,6 +15,8 @@ _KEYS = {
     "history/positions",
     "history/partitions",
     "history/hours",
+    "history/chunks",
+    "history/archive",
     "history/statistics",
     "history/flights",
     "history/backfill",
