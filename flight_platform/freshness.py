@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 
 from flight_platform.heartbeats import resident_bytes
 from flight_platform.history.sql import query
-from flight_platform.names import Stage
+from flight_platform.names import NOTE_HOLDING, Stage
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
@@ -35,6 +35,7 @@ _DEAD: Final = "its process does not answer: killed, hung, or cut off from Postg
 _NOTES_IN_WAIT: Final = {
     "starting": "it has been starting all the time; does Kafka answer?",
     "waiting for Kafka": "Kafka does not take its reports",
+    NOTE_HOLDING: "it holds them while topics grow; `flight topics grow` ends a growth that was interrupted",
 }
 _NOTES_OF_STORES: Final = ("waiting for Postgres", "live servers away")  # how the notes of consumers begin that wait
 

@@ -12,6 +12,8 @@ TOPIC_TRACKER = "flight.tracker"
 TOPIC_DEAD_LETTERS = "flight.dead-letters"
 TOPIC_GROWING = "flight.growing"  # is there while topics grow: see layout.py
 
+NOTE_HOLDING = "holding: the topics grow"  # of a feed, in its heartbeat
+
 COLLECTION_FLIGHTS = "flights"
 COLLECTION_WATERMARKS = "watermarks"
 

@@ -33,6 +33,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from flight_platform.heartbeats import Heartbeat
+from flight_platform.names import NOTE_HOLDING
 from flight_platform.telemetry import INGEST_HELD, INGEST_OVERFLOWED
 from streaming.spool import Frame, Place, Spool
 
@@ -45,7 +46,6 @@ PRODUCER_BOUNDS: Final = {
     "queue.buffering.max.messages": 2 * MARK,
     "queue.buffering.max.kbytes": 65_536,
 }
-HOLDING: Final = "holding: the topics grow"
 _LOW: Final = 5_000  # records on their way below which the spool is sent on
 _FRAME_RECORDS: Final = 1_000
 _FRAME_BYTES: Final = 1_000_000
@@ -342,7 +342,7 @@ class Outlet:
         INGEST_HELD.labels(self._beat.source).set(waiting)
         self._beat.lag_records = waiting + len(self._producer)
         away = self._is_silent() or (self._held and time.monotonic() - self._answered > PATIENCE_S)
-        self._beat.note = HOLDING if self._open_to() == 0 else "waiting for Kafka" if away else "running"
+        self._beat.note = NOTE_HOLDING if self._open_to() == 0 else "waiting for Kafka" if away else "running"
 
 
 class _Complaints:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flight_platform.freshness import Beat, Memory, judge
+from flight_platform.names import NOTE_HOLDING
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG_AGO = datetime(2018, 8, 1, tzinfo=UTC)  # what a recording tells of
@@ -33,6 +34,7 @@ class Feed:
     stopped: tuple[Span, ...] = ()  # ended on purpose: no row
     kafka_away: tuple[Span, ...] = ()  # what it accepts is not acknowledged
     waits: tuple[Span, ...] = ()  # it says that it waits for Kafka, and takes nothing from the source
+    says: str = "waiting for Kafka"  # then
     told_period_s: float | None = None  # what it says of its source's pace
     beat: Beat | None = None
 
@@ -44,7 +46,7 @@ class Feed:
             return
         beat = self.beat or Beat(stage="feed", instance=self.name, source=self.name, started_at=now, beat_at=now)
         waits = within(second, self.waits)
-        note = "waiting for Kafka" if waits else "running"
+        note = self.says if waits else "running"
         beat = replace(beat, beat_at=now, note=note, period_s=self.told_period_s)
         if not waits and not within(second, self.silent) and second % self.period_s == 0:
             beat = replace(beat, source_clock=event)
@@ -103,6 +105,7 @@ class Platform:
     forgets_at: int | None = None  # the sensor's memory is lost
     extra: list[Beat] = field(default_factory=list)
     causes: set[str] = field(default_factory=set)  # of all stalls seen
+    details: set[str] = field(default_factory=set)
 
     def run(self, seconds: int) -> list[tuple[int, str, str]]:
         """What opened and closed: (second, "open" or "close", hop)."""
@@ -119,6 +122,7 @@ class Platform:
             now = START + timedelta(seconds=second)
             sighting = judge(self._beats(), memory, opened, threshold_s=THRESHOLD_S, now=now)
             self.causes |= {str(stall.cause) for stall in sighting.stalls}
+            self.details |= {stall.detail for stall in sighting.stalls}
             memory, names = sighting.memory, {stall.name for stall in sighting.stalls}
             told += [(second, "open", name) for name in sorted(names - opened)]
             told += [(second, "close", name) for name in sorted(opened - names)]
@@ -282,6 +286,13 @@ CAUSES: dict[str, tuple[Platform, str]] = {
 def test_the_cause_is_one_word_of_a_closed_list(platform: Platform, cause: str) -> None:
     platform.run(110)
     assert platform.causes == {cause}
+
+
+def test_a_growth_that_was_left_alone_is_told_as_such_and_a_short_one_is_not() -> None:
+    held = Platform(feeds=[Feed(waits=((60, 160),), says=NOTE_HOLDING)])
+    one_stall("feed:paris", 60, cleared=160)(held.run(220))
+    assert any("flight topics grow" in detail for detail in held.details)
+    assert Platform(feeds=[Feed(waits=((60, 72),), says=NOTE_HOLDING)]).run(220) == []
 
 
 def test_a_source_that_never_gave_anything_is_named() -> None:

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from flight_platform.heartbeats import Heartbeat
-from flight_platform.names import Stage
+from flight_platform.names import NOTE_HOLDING, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
 from streaming import outlet as module
@@ -252,7 +252,7 @@ def test_while_topics_grow_a_feed_holds_and_then_sends_by_a_new_producer(
         outlet.put(reports(500, 5_000), 2)
         wait_until(lambda: beat.lag_records == 4_500, what="all that came is held")
         if closed == 0:
-            wait_until(lambda: beat.note == module.HOLDING)
+            wait_until(lambda: beat.note == NOTE_HOLDING)
         assert numbers(broker) == list(range(500))
         layout.partitions = 6
         wait_until(lambda: beat.watermark_ms == 2 and beat.lag_records == 0)
@@ -282,7 +282,7 @@ def test_a_source_that_can_repeat_waits_while_topics_grow(broker: Broker) -> Non
         layout.partitions = 0
         putting = threading.Thread(target=outlet.put, args=(reports(10, 3_000), 2))
         putting.start()
-        wait_until(lambda: beat.note == module.HOLDING)
+        wait_until(lambda: beat.note == NOTE_HOLDING)
         assert putting.is_alive()
         assert numbers(broker) == list(range(10))
         layout.partitions = 6
