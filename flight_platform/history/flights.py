@@ -3,11 +3,12 @@
     hour ──► its flights ──► all their positions ──► flights/summary.py ──► one row each, the old one replaced
 
 Made anew and not added to: so an hour may be derived twice, late, out of order or after late rows, and the rows are the
-same as if all had come at once. Each hour is one transaction: a run that is killed leaves the hour as it was. What the
-reports say is the matter of `flight_platform/flights/`; when an hour is due, of `assets/`.
+same as if all had come at once. Each hour is written in one transaction: a run that is killed leaves it as it was. What
+the reports say is the matter of `flight_platform/flights/`; when an hour is due, of `assets/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -88,26 +89,25 @@ def derive_hour(connection: psycopg.Connection, hour: datetime, airports: Airpor
     """Makes the rows of all flights with a position in the hour anew, and notes that its flights are there.
 
     An hour whose positions have left the database stays as it is, and so does a flight that began in one.
+    The connection must be in autocommit.
     """
     hour = start_of_hour(hour)
-    with connection.transaction():
-        connection.execute(query("flights_lock"))
+    with _alone(connection):
         columns = _needed(read_hour(connection, hour))
         if not len(columns):
             return Derived()
-        derived = _derive(connection, np.unique(columns["flight_id"]), airports, now, known={hour: columns})
-        newest = datetime.fromtimestamp(int(columns["time"].max()) / 1000, UTC)
-        connection.execute(
-            query("flights_hour_derived"),
-            {
-                "hour": hour,
-                "derived_at": now,
-                "last_time": newest,
-                "flights": derived.flights,
-                "positions": len(columns),
-            },
-        )
-        return derived
+        made = _make(connection, np.unique(columns["flight_id"]), airports, now, known={hour: columns})
+        note = {
+            "hour": hour,
+            "derived_at": now,
+            "last_time": datetime.fromtimestamp(int(columns["time"].max()) / 1000, UTC),
+            "flights": len(made.rows),
+            "positions": len(columns),
+        }
+        with connection.transaction():
+            _replace(connection, made)
+            connection.execute(query("flights_hour_derived"), note)
+    return made.derived()
 
 
 def derive_open(connection: psycopg.Connection, airports: Airports, now: datetime) -> Derived:
@@ -121,38 +121,70 @@ def derive_open(connection: psycopg.Connection, airports: Airports, now: datetim
 def derive_silent(connection: psycopg.Connection, airports: Airports, now: datetime) -> Derived:
     """Makes flights final of which nothing has come for an hour: only then is their last report their end."""
     before = now - timedelta(seconds=SILENCE_S)
-    with connection.transaction():
-        connection.execute(query("flights_lock"))
+    with _alone(connection):
         found = connection.execute(query("flights_silent"), {"before": before}).fetchall()
-        return _derive(connection, np.array([row[0] for row in found], dtype="i8"), airports, now)
+        made = _make(connection, np.array([row[0] for row in found], dtype="i8"), airports, now)
+        with connection.transaction():
+            _replace(connection, made)
+    return made.derived()
 
 
-def _derive(
+@contextmanager
+def _alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Nobody else derives: of two that make the same row anew, the one that has read more must write last.
+
+    A lock of the session and not of the transaction, which would hold back compaction while we calculate. It goes with
+    the connection, however that ends.
+    """
+    connection.execute(query("flights_lock"))
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(query("flights_unlock"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The new rows of these flights, and from how many positions they were made."""
+
+    flights: list[int]
+    rows: list[dict[str, Any]]
+    positions: int
+
+    def derived(self) -> Derived:
+        return Derived(
+            flights=len(self.rows),
+            positions=self.positions,
+            ended=sum(row["final"] for row in self.rows),
+            departures=sum(row["departure_airport"] is not None for row in self.rows),
+            arrivals=sum(row["arrival_airport"] is not None for row in self.rows),
+        )
+
+
+def _make(
     connection: psycopg.Connection,
     flights: npt.NDArray[np.int64],
     airports: Airports,
     now: datetime,
     known: Mapping[datetime, Columns] | None = None,
-) -> Derived:
-    """Replaces the rows of these flights; the positions of hours in `known` are not read again."""
-    derived = Derived()
+) -> _Made:
+    """The rows of these flights; the positions of hours in `known` are not read again."""
     flights = flights[_born_s(flights) >= _gone_s(connection)]
+    rows: list[dict[str, Any]] = []
+    positions = 0
     for start in range(0, len(flights), _FLIGHTS_AT_ONCE):
-        some = flights[start : start + _FLIGHTS_AT_ONCE]
-        columns = _read_whole(connection, some, now, known or {})
-        rows = [_row(summary, final=final) for summary, final in _summaries(columns, airports, now.timestamp())]
-        connection.execute(query("flights_clear"), {"flights": some.tolist()})
-        with connection.cursor() as cursor, cursor.copy(query("flights_copy")) as copy:
-            for row in rows:
-                copy.write_row(list(row.values()))
-        derived += Derived(
-            flights=len(rows),
-            positions=len(columns),
-            ended=sum(row["final"] for row in rows),
-            departures=sum(row["departure_airport"] is not None for row in rows),
-            arrivals=sum(row["arrival_airport"] is not None for row in rows),
-        )
-    return derived
+        columns = _read_whole(connection, flights[start : start + _FLIGHTS_AT_ONCE], now, known or {})
+        rows += [_row(summary, final=final) for summary, final in _summaries(columns, airports, now.timestamp())]
+        positions += len(columns)
+    return _Made(flights.tolist(), rows, positions)
+
+
+def _replace(connection: psycopg.Connection, made: _Made) -> None:
+    connection.execute(query("flights_clear"), {"flights": made.flights})
+    with connection.cursor() as cursor, cursor.copy(query("flights_copy")) as copy:
+        for row in made.rows:
+            copy.write_row(list(row.values()))
 
 
 def _summaries(columns: Columns, airports: Airports, now_s: float) -> Iterator[tuple[Summary, bool]]:

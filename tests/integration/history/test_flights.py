@@ -13,8 +13,10 @@ from psycopg.rows import dict_row
 from flight_platform.flights.airports import Airports, Guess
 from flight_platform.flights.paths import End
 from flight_platform.history import queries
+from flight_platform.history.compaction import compact_hour
 from flight_platform.history.flights import derive_hour, derive_open, derive_silent, read_airports
 from flight_platform.history.partitions import HOUR
+from flight_platform.history.verdicts import record_verdict
 from flight_platform.model import Position, format_flight_id
 from flight_platform.testing import DatabaseUrls
 from tests.integration.history.filling import fill
@@ -150,29 +152,43 @@ def test_a_flight_in_the_air_follows_and_ends_when_it_is_silent(
     assert derive_silent(connection, airports, LATER).flights == 0
 
 
-class Stopping(Airports):
-    """Airports for one flight: at the second the run is stopped."""
+class Failing(Airports):
+    """Airports whose second guess no table takes: the run fails when the first flight is written already."""
 
     asked = 0
 
-    def guess(self, end: End) -> Guess | None:
+    def guess(self, end: End) -> Guess | None:  # the interface's
         self.asked += 1
-        if self.asked > 2:
-            raise KeyboardInterrupt
-        return super().guess(end)
+        return Guess(icao="AANN", confidence=0.9 if self.asked < 3 else 2.0, distance_nm=1.0, height_ft=0.0)
 
 
-def test_a_run_that_is_killed_leaves_the_hour_as_it_was(
-    connection: psycopg.Connection, airports: Airports, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flight_platform.history.flights._FLIGHTS_AT_ONCE", 1)  # the first is written when it stops
+def test_a_run_that_is_killed_leaves_the_hour_as_it_was(connection: psycopg.Connection, airports: Airports) -> None:
     fill(connection, [*hop(until_s=600), *hop("4ca002", until_s=600)])
     derive_hour(connection, FIRST_HOUR, airports, LATER)
     before = rows(connection, derived_at=True)
+    hours = connection.execute("SELECT * FROM history.flight_hours").fetchall()
     fill(connection, [*hop()[61:], *hop("4ca002")[61:]])
-    with pytest.raises(KeyboardInterrupt):
-        derive_hour(connection, FIRST_HOUR, Stopping([]), LATER)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        derive_hour(connection, FIRST_HOUR, Failing([]), LATER)
     assert rows(connection, derived_at=True) == before
+    assert connection.execute("SELECT * FROM history.flight_hours").fetchall() == hours
+    derive_hour(connection, FIRST_HOUR, airports, LATER)  # nothing is locked
+    assert rows(connection) != before
+
+
+def test_flights_are_the_same_from_chunks(connection: psycopg.Connection, airports: Airports) -> None:
+    fill(connection, [*hop(), *hop("4ca002", step_s=3, until_s=900), *hop("~4ca003", step_s=400)])
+    for hour in (FIRST_HOUR, FIRST_HOUR + HOUR):
+        derive_hour(connection, hour, airports, LATER)
+    raw = rows(connection)
+    for hour in (FIRST_HOUR, FIRST_HOUR + HOUR):
+        record_verdict(connection, hour, passed=True, rows=1, failures=[])
+        compact_hour(connection, hour, LATER)
+    assert connection.execute("SELECT count(*) FROM history.positions").fetchone() == (0,)
+    connection.execute("TRUNCATE history.flights, history.flight_hours")
+    for hour in (FIRST_HOUR, FIRST_HOUR + HOUR):
+        derive_hour(connection, hour, airports, LATER)
+    assert rows(connection) == raw
 
 
 def test_what_has_left_the_database_keeps_its_row(connection: psycopg.Connection, airports: Airports) -> None:

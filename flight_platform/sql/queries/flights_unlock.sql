@@ -1,0 +1,2 @@
+-- The next may derive.
+SELECT pg_advisory_unlock('history.flights'::regclass::bigint);
