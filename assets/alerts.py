@@ -19,8 +19,8 @@ from flight_platform import alerts, conditions, freshness, outbox, refusals
 from flight_platform.alerts import Alert
 from flight_platform.settings import Settings
 
-_LOOK_BACK: Final = timedelta(days=2)  # runs that failed longer ago and were never tried again are old news
-_RUNS: Final = 500
+_LOOK_BACK: Final = timedelta(days=30)  # runs that failed longer ago and were never tried again are old news
+_RUNS: Final = 200
 _UNNAMED: Final = "__ASSET_JOB"  # Dagster's name for a run of assets that no job asked for
 
 
@@ -65,16 +65,25 @@ def failed_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Alert]
     Not Dagster's own run failure sensor: it tells of each failure once and of no recovery, and forgets what happened
     while it was off.
     """
-    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    filters = dg.RunsFilter(statuses=ended, updated_after=datetime.now(UTC) - _LOOK_BACK)
+    since = datetime.now(UTC) - _LOOK_BACK
+    failures = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     newest: dict[str, dg.RunRecord] = {}
-    for record in instance.get_run_records(filters, limit=_RUNS):  # newest first
+    for record in instance.get_run_records(failures, limit=_RUNS):  # newest first
         newest.setdefault(_name_of(record.dagster_run), record)
     return [
         _alert(name, record, settings)
         for name, record in sorted(newest.items())
-        if record.dagster_run.status is dg.DagsterRunStatus.FAILURE
+        if not _has_succeeded_since(instance, name, record)
     ]
+
+
+def _has_succeeded_since(instance: dg.DagsterInstance, name: str, failure: dg.RunRecord) -> bool:
+    successes = dg.RunsFilter(
+        job_name=failure.dagster_run.job_name,
+        statuses=[dg.DagsterRunStatus.SUCCESS],
+        updated_after=failure.update_timestamp,
+    )
+    return any(_name_of(record.dagster_run) == name for record in instance.get_run_records(successes, limit=_RUNS))
 
 
 def _name_of(run: dg.DagsterRun) -> str:

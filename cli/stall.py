@@ -29,7 +29,10 @@ def stall(
     *,
     source: Annotated[str | None, typer.Option(help="Only the feeds of this source.")] = None,
 ) -> None:
-    """Holds sources back, and shows the alert and the all-clear (a demonstration)."""
+    """Holds sources back, and shows the alert and the all-clear (a demonstration).
+
+    It is as if the sources were silent: what a live one gives meanwhile is lost, and becomes a gap. Files wait.
+    """
     from flight_platform.settings import Settings
 
     settings = Settings.read()

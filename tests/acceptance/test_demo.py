@@ -223,6 +223,14 @@ def test_a_silent_source_raises_one_alert_and_one_all_clear(platform: Platform) 
     assert "source test" in alerts[0]
 
 
+def test_what_the_silent_source_could_not_give_is_a_gap(platform: Platform) -> None:
+    def ended() -> int:
+        question = "SELECT count(*) AS n FROM gaps WHERE source = 'test' AND to_time > from_time"
+        return int(json.loads(platform.flight("sql", "--json", question))[0]["n"])
+
+    assert until(ended) == 1
+
+
 def test_down_leaves_nothing_behind(platform: Platform, feed: subprocess.Popen[bytes]) -> None:
     feed.terminate()
     assert feed.wait(20) == 0
