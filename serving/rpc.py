@@ -30,6 +30,8 @@ _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a second process at our port is an error, not a rival
     ("grpc.max_receive_message_length", 10_000),
     ("grpc.keepalive_time_ms", 30_000),  # finds clients that are gone without a word
+    ("grpc.max_connection_age_ms", 600_000),  # then a client connects and resumes, perhaps elsewhere
+    ("grpc.max_connection_age_grace_ms", 10_000),
 )
 
 
@@ -61,6 +63,7 @@ async def _watch(
         count_dropped("full")
         await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "this process has as many streams as it can")
     last_id = request.last_event_id if request.HasField("last_event_id") else None
+    farewell = grpc.StatusCode.UNAVAILABLE, "this process ends; watch again with the id of the last update"
     with clients.counted("grpc"):
         try:
             async for update in updates(snapshots, box, last_id):
@@ -68,8 +71,8 @@ async def _watch(
                     await context.write(update.once(("grpc", fields), partial(message_of, update, fields)))
         except TimeoutError:
             count_dropped("slow")
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"nothing was taken for {PATIENCE_S:g} s")
-    await context.abort(grpc.StatusCode.UNAVAILABLE, "this process ends; watch again with the id of the last update")
+            farewell = grpc.StatusCode.DEADLINE_EXCEEDED, f"nothing was taken for {PATIENCE_S:g} s"
+    await context.abort(*farewell)  # to one that takes nothing it is told when its connection ends: see _OPTIONS
 
 
 def _box(request: api_pb2.WatchRequest) -> Box | None:

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from flight_platform.codec import decode
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
+from flight_platform.kafka import now_ms
 from flight_platform.model import Position, format_flight_id
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
@@ -174,7 +176,7 @@ def watch(channel: grpc.Channel, request: api_pb2.WatchRequest) -> Any:
         request_serializer=api_pb2.WatchRequest.SerializeToString,
         response_deserializer=api_pb2.WatchUpdate.FromString,
     )
-    return call(request, timeout=WITHIN_S)
+    return call(request, timeout=2 * WITHIN_S)
 
 
 def test_grpc_has_the_same_updates(settings: Settings, active: Reader, sky: Filling) -> None:
@@ -207,20 +209,44 @@ def metric(active: Reader, name: str) -> float:
     return 0.0
 
 
-def test_a_client_that_does_not_read_is_dropped_and_counted(settings: Settings, active: Reader) -> None:
-    clients, dropped = 'flight_stream_clients{protocol="sse"}', 'flight_stream_dropped_total{reason="slow"}'
-    wait_until(lambda: metric(active, clients) == 0, WITHIN_S, "earlier clients to be gone")
+@contextmanager
+def deaf(active: Reader, request: str) -> Iterator[None]:
+    """A client that asks and never reads."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", active.client.base_url.port))
+        client.sendall(request.replace("\n", "\r\n").encode())
+        yield
+
+
+def test_clients_that_do_not_read_are_dropped_and_counted(settings: Settings, active: Reader) -> None:
+    def clients() -> dict[str, float]:
+        protocols = ("sse", "websocket", "grpc")
+        return {name: metric(active, f'flight_stream_clients{{protocol="{name}"}}') for name in protocols}
+
+    wait_until(lambda: sum(clients().values()) == 0, WITHIN_S, "earlier clients to be gone")
+    dropped = 'flight_stream_dropped_total{reason="slow"}'
     before = metric(active, dropped)
     crowd = [position(0xA00000 + number, 10.0, number / 100, callsign="NOBODY") for number in range(4000)]
-    with filled(settings, *crowd) as sky, socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect(("127.0.0.1", active.client.base_url.port))
-        deaf.sendall(b"GET /v1/live/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: metric(active, clients) == 1, WITHIN_S, "the client to be there")
+    upgrade = "Upgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13"
+    upgrade += "\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    with (
+        filled(settings, *crowd) as sky,
+        deaf(active, "GET /v1/live/events HTTP/1.1\nHost: x\n\n"),
+        deaf(active, f"GET /v1/live/ws HTTP/1.1\nHost: x\n{upgrade}\n\n"),
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", [("grpc.http2.bdp_probe", 0)]) as channel,
+    ):
+        call = watch(channel, api_pb2.WatchRequest())
+
+        def drops() -> float:
+            now = now_ms()
+            sky.write(*(replace(flight, time=now, received_at=now) for flight in crowd))
+            return metric(active, dropped) - before
+
         assert active.get("/v1/live?bbox=0,0,1,20")["count"] > 0  # others are served meanwhile
-        wait_until(lambda: metric(active, dropped) == before + 1, 40, "the client to be dropped")
-        wait_until(lambda: metric(active, clients) == 0, WITHIN_S, "its place to be free")
-        sky.write(crowd[0])
+        wait_until(lambda: drops() == 3, 60, "the clients to be dropped")
+        wait_until(lambda: sum(clients().values()) == 0, WITHIN_S, "their places to be free")
+        call.cancel()
 
 
 def test_a_process_that_ends_sends_its_clients_to_another(live: EmbeddedLive, active: Reader) -> None:

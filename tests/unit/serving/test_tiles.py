@@ -1,11 +1,14 @@
 """How the map is cut: every flight is in one tile of each zoom, wherever it is."""
 
+import asyncio
+import gzip
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.rendered import Rendered, rendered_once
 from serving.tiles import flights_of
 from tests.unit.serving.skies import flight, snapshot
 
@@ -40,3 +43,21 @@ def test_a_flight_is_in_exactly_one_tile_of_a_zoom(latitude: float, longitude: f
 )
 def test_known_places(latitude: float, longitude: float, tile: tuple[int, int, int]) -> None:
     assert flights_of(snapshot(flight(1, latitude, longitude)), *tile).tolist() == [0]
+
+
+def test_a_crowd_that_asks_at_once_is_rendered_for_once() -> None:
+    rendered: list[int] = []
+
+    def make() -> bytes:
+        rendered.append(1)
+        return b"tile" * 1000
+
+    async def run() -> list[Rendered]:
+        sky = snapshot(flight(1, 47, 8))
+        return await asyncio.gather(*(rendered_once(sky, "tile", make) for _ in range(50)))
+
+    answers = asyncio.run(run())
+    assert len(rendered) == 1
+    assert all(answer is answers[0] for answer in answers)
+    assert answers[0].packed is not None
+    assert gzip.decompress(answers[0].packed) == answers[0].plain
