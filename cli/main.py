@@ -12,8 +12,10 @@ from typing import Any
 import typer
 
 from cli import (
+    archive,
     backfill,
     block_list,
+    compact,
     dead_letters,
     doctor,
     forget,
@@ -21,6 +23,7 @@ from cli import (
     grow_topics,
     hours,
     lifecycle,
+    partitions,
     reference,
     replay_dead_letters,
     sql,
@@ -121,9 +124,23 @@ def _assemble_stores() -> None:
     _add(topics, "create", stores.create_topics, "flight topics create")
     _add(topics, "list", stores.list_topics, "flight topics list --json")
     _add(topics, "grow", grow_topics.grow_topics, "flight topics grow --partitions 24")
-    partitions = _group("partitions", "The hours of history.", panel)
-    _add(partitions, "ahead", stores.partitions_ahead, "flight partitions ahead", "flight partitions ahead --days 14")
-    _add(partitions, "list", stores.list_partitions, "flight partitions list")
+    leaves = _group("partitions", "The hours of history.", panel)
+    _add(leaves, "ahead", partitions.ahead, "flight partitions ahead", "flight partitions ahead --days 14")
+    _add(leaves, "list", partitions.show, "flight partitions list", "flight partitions list --from 7d --json")
+    _add(
+        app,
+        "compact",
+        compact.compact,
+        "flight compact",
+        "flight compact --from 2026-01-31 --to 2026-02-01",
+        panel=panel,
+    )
+    days = _group("archive", "Days in the Parquet archive.", panel)
+    _add(days, "list", archive.show, "flight archive list", "flight archive list --from 2026-01-01 --json")
+    _add(days, "write", archive.write, "flight archive write --from 2026-01-31 --to 2026-02-02")
+    _add(days, "verify", archive.verify, "flight archive verify --from 2026-01-31")
+    _add(days, "drop", archive.drop, "flight archive drop --from 2026-01-31")
+    _add(days, "restore", archive.restore, "flight archive restore --from 2026-01-31 --json")
     judged = _group("hours", "Closed hours, their verdicts, and what to do about a red one.", panel)
     _add(judged, "list", hours.list_hours, "flight hours list --red", "flight hours list --from 3d --json")
     _add(judged, "accept", hours.accept, 'flight hours accept 2026-01-31T22:00 --reason "receiver on a test bench"')

@@ -1,6 +1,5 @@
-"""`flight migrate|topics|partitions`: makes and lists what the stores are made of."""
+"""`flight migrate|topics`: makes and lists what the stores are made of."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -43,31 +42,3 @@ def list_topics(*, as_json: JSON = False) -> None:
         say_json(facts)
         return
     say(table(["topic", "partitions", "records"], [[f["topic"], f["partitions"], f["records"]] for f in facts]))
-
-
-def partitions_ahead(*, days: Annotated[int | None, typer.Option(help="How far ahead.", min=1, max=60)] = None) -> None:
-    """Makes the partitions of the days to come."""
-    from cli.postgres import connected
-    from flight_platform.history.partitions import ensure_ahead
-    from flight_platform.settings import Settings
-
-    settings = Settings.read()
-    with connected(settings.postgres_url.get_secret_value()) as connection:
-        made = ensure_ahead(connection, datetime.now(UTC), days or settings.partitions_ahead_days)
-    say(f"{len(made)} partitions made" if made else "all partitions are there")
-
-
-def list_partitions(*, as_json: JSON = False) -> None:
-    """Lists the hours of history."""
-    from cli.postgres import connected
-    from flight_platform.history.partitions import list_hours
-    from flight_platform.settings import Settings
-
-    with connected(Settings.read().postgres_url.get_secret_value()) as connection:
-        listed = list_hours(connection)
-    if as_json:
-        say_json(listed)
-        return
-    for hour in listed:
-        say(f"{hour:%Y-%m-%d %H:00} UTC")
-    say(f"{len(listed)} hours")

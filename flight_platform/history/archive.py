@@ -240,13 +240,13 @@ def verify_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> 
         for columns in _batches(path):
             _add(tallies, columns)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ArchiveError(f"{path} cannot be read ({error}). Archive the day again: flight archive {day}") from error
+        raise ArchiveError(f"{path} cannot be read ({error}). Archive the day again: flight archive write --from {day}") from error
     recorded = connection.execute(query("archive_hours"), {"start": start_of(day)}).fetchall()
     books = {_number(hour): (rows, total) for hour, _, _, rows, total, *_ in recorded if rows is not None}
     if tallies != {hour: tally for hour, tally in books.items() if tally[0]}:
         wrong = sorted(hour for hour in tallies.keys() | books.keys() if tallies.get(hour, (0, 0)) != books.get(hour))
         names = ", ".join(f"{_moment(hour):%H:00}" for hour in wrong)
-        raise ArchiveError(f"{path} is not what is on record of {names}. Archive the day again: flight archive {day}")
+        raise ArchiveError(f"{path} is not what is on record of {names}. Archive the day again: flight archive write --from {day}")
     connection.execute(query("archive_verified"), {"day": day})
 
 

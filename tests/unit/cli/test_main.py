@@ -40,11 +40,14 @@ def test_the_commands_are_those_that_people_rely_on() -> None:
         "live",
         "history",
         "migrate",
+        "compact",
         "stall",
     }
     grouped = {("serve", "active"), ("serve", "history"), ("topics", "create"), ("topics", "list")}
     grouped |= {("partitions", "ahead"), ("partitions", "list"), ("dead-letters", "list"), ("dead-letters", "show")}
     grouped |= {("dead-letters", "replay")}
+    grouped |= {("archive", "list"), ("archive", "write"), ("archive", "verify"), ("archive", "drop")}
+    grouped |= {("archive", "restore")}
     assert {(name,) for name in documented} | grouped <= set(ALL)
 
 
