@@ -1,7 +1,8 @@
-"""What operators do about red hours, and the sensor that keeps incidents and checks true to the verdicts.
+"""What operators do about red hours, the sensor that keeps incidents true to the verdicts, checks of other stores.
 
     accept_red_hour, recheck_hours    jobs with run configuration, as `flight hours accept` and `recheck` do it
     verdicts                          the sensor: incidents opened and closed, verdicts from elsewhere shown
+    check_stores                      flights, and live against history, every ten minutes
 
 What makes an hour red is the matter of `checks/`; how it is looked at by itself, of `hours.py`.
 """
@@ -13,14 +14,25 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
+from assets.flights import KEY as FLIGHTS_KEY
 from assets.hours import CHECKS, COMPLETE, KEY
 from assets.partitions import HOUR, START, key_of
+from assets.previews import accepted
 from assets.resources import Platform
+from assets.schedules import is_busy
+from assets.streams import LIVE as LIVE_KEY
+from checks import data_docs
+from checks.expectations import Verdict
+from checks.flights import judge_flights
 from checks.hours import judge_hour, last_closed, publish_and_settle, settle
+from checks.results import result
+from checks.thresholds import thresholds
 from flight_platform.errors import FlightError
+from flight_platform.history.live_history import agreement
 from flight_platform.history.partitions import start_of_hour
 from flight_platform.history.progress import progress
 from flight_platform.history.verdicts import accept_hour, take_unreported
+from flight_platform.model import format_flight_id
 
 _HOURS_AT_MOST: Final = 24 * 31
 
@@ -97,6 +109,67 @@ def verdicts(platform: Platform) -> dg.SensorResult | dg.SkipReason:
         return dg.SensorResult(asset_events=events)
     is_open = [key for key in changes.open if key.startswith(("hour:", "compaction:"))]
     return dg.SkipReason(f"open: {', '.join(is_open)}" if is_open else "no hour is red, and none is raw for too long")
+
+
+@dg.asset_check(
+    asset=FLIGHTS_KEY,
+    name="plausible",
+    description=(
+        "Flights that were derived in the last day: known, there once, not too long, landed after they took off, at a "
+        "speed that an aircraft can fly. Thresholds: `checks/thresholds.toml`."
+    ),
+)
+def flights_are_plausible(platform: Platform) -> dg.AssetCheckResult:
+    """Great Expectations over ops.judged_flights."""
+    settings = platform.settings()
+    verdicts_found, html = judge_flights(settings.postgres_url.get_secret_value(), thresholds().flights)
+    passed = all(verdict.passed for verdict in verdicts_found)
+    page = data_docs.publish(settings, "flights.html", "Flights derived in the last day", html, passed=passed)
+    return result(verdicts_found, more={"Data Docs": dg.MetadataValue.url(page)})
+
+
+@dg.asset_check(
+    asset=LIVE_KEY,
+    name="agrees",
+    description="Live and history know the same flights of the last minute, each with its newest position.",
+)
+def live_agrees_with_history(platform: Platform) -> dg.AssetCheckResult:
+    """Two looks at both; where one does not answer it cannot be told, which is no failure of this check."""
+    settings, limits = platform.settings(), thresholds().live
+    with platform.connect(settings) as connection:
+        found = agreement(settings, connection, settled_s=limits.settled_s)
+    different = [*found.not_live, *found.not_in_history]
+    told = Verdict(
+        name="live and history agree",
+        passed=found.share >= limits.share,
+        observed=f"{found.share:.2%} of {found.flights} flights of the last minute",
+        unexpected=len(different),
+        sample=tuple({"flight_id": format_flight_id(flight)} for flight in different[:5]),
+        problem=found.problem,
+    )
+    return result([told], more={"not live": len(found.not_live), "not in history": len(found.not_in_history)})
+
+
+with accepted():
+    check_stores: Final = dg.define_asset_job(
+        "check_stores",
+        selection=dg.AssetSelection.checks(flights_are_plausible, live_agrees_with_history),
+        description="Checks flights, and live against history.",
+    )
+
+
+@dg.schedule(
+    job=check_stores,
+    cron_schedule="*/10 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every ten minutes: flights, and live against history.",
+)
+def checks_of_stores(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """A run, unless the last one has not ended."""
+    if is_busy(context.instance, check_stores.name):
+        return dg.SkipReason("the last run has not ended")
+    return dg.RunRequest()
 
 
 def _shown(row: Mapping[str, Any]) -> Iterator[dg.AssetCheckEvaluation]:

@@ -1,6 +1,6 @@
 """Data Docs as pages: one a judged hour and one that lists them, in a folder that the history API serves at /quality.
 
-    var/quality/index.html    hours/2026-01-31T22.html
+    var/quality/index.html    hours/2026-01-31T22.html    flights.html
 
 The library's pages ask six other sites for style, script and a logo, and show nothing readable without them. Here they
 stand alone: what they would fetch is cut away, and one small style is put in its place.
@@ -24,10 +24,14 @@ _OWN_STYLE: Final = re.compile(r"<style\b.*?</style>", re.DOTALL)
 _RELATIVE: Final = re.compile(r'href="(?:\.\./)+[^"]*"')  # to pages that we do not make
 
 
-def publish(settings: Settings, hour: datetime, page: str, *, passed: bool) -> str:
-    """Puts the page of an hour in its place and returns its address."""
-    name = f"hours/{hour:%Y-%m-%dT%H}.html"
-    _write(settings.var / FOLDER / name, _alone(page, f"{hour:%Y-%m-%d %H:00} UTC", passed=passed))
+def hour_page(hour: datetime) -> str:
+    """Name of the page of an hour."""
+    return f"hours/{hour:%Y-%m-%dT%H}.html"
+
+
+def publish(settings: Settings, name: str, title: str, page: str, *, passed: bool) -> str:
+    """Puts a page of the library's in its place and returns its address."""
+    _write(settings.var / FOLDER / name, _alone(page, title, up="../" * name.count("/"), passed=passed))
     return f"{address(settings)}/{name}"
 
 
@@ -47,11 +51,13 @@ def address(settings: Settings) -> str:
     return (settings.quality_url or f"http://127.0.0.1:{settings.history_port}/quality").rstrip("/")
 
 
-def _alone(page: str, title: str, *, passed: bool) -> str:
+def _alone(page: str, title: str, *, up: str, passed: bool) -> str:
     body = page[page.find("<body>") + len("<body>") : page.rfind("</body>")]
     body = _RELATIVE.sub("", _OWN_STYLE.sub("", _FOREIGN.sub("", body)))
     colour, word = ("green", "as expected") if passed else ("red", "not as expected")
-    head = f'<p><a href="../index.html">All hours</a></p><h1>{escape(title)}: <span class="{colour}">{word}</span></h1>'
+    head = (
+        f'<p><a href="{up}index.html">All hours</a></p><h1>{escape(title)}: <span class="{colour}">{word}</span></h1>'
+    )
     return _document(title, head + body)
 
 
@@ -65,7 +71,7 @@ def _document(title: str, body: str) -> str:
 
 def _row(folder: Path, verdict: Mapping[str, Any]) -> str:
     hour: datetime = verdict["hour"]
-    name = f"hours/{hour:%Y-%m-%dT%H}.html"
+    name = hour_page(hour)
     label = f"{hour:%Y-%m-%d %H:00}"
     link = f'<a href="{name}">{label}</a>' if (folder / name).is_file() else label
     failures = "; ".join(f"{failure['name']}: {failure['observed']}" for failure in verdict["failures"] or [])

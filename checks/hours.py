@@ -87,7 +87,8 @@ def judge_hour(
         url, title = settings.postgres_url.get_secret_value(), f"positions {hour:%Y-%m-%d %H:00} UTC"
         with _laid_out(connection, hour, limits.motion.position_error_nm):
             rows, html = judge_rows(url, title, limits, least_rows=least, most_rows=most)
-        page = data_docs.publish(settings, hour, html, passed=all(verdict.passed for verdict in rows))
+        label, good = f"{hour:%Y-%m-%d %H:00} UTC", all(verdict.passed for verdict in rows)
+        page = data_docs.publish(settings, data_docs.hour_page(hour), label, html, passed=good)
     judgement = Judgement(
         hour=hour,
         presence=meaning,

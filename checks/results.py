@@ -41,12 +41,26 @@ def evaluation(
         blocking=spec.blocking and severity is dg.AssetCheckSeverity.ERROR,
         partition=partition,
         description=description or _all_is_well(verdicts),
-        metadata={
-            "expectations": dg.MetadataValue.table([_record(verdict) for verdict in verdicts], schema=_TABLE),
-            "failed": len(failed),
-            **(more or {}),
-        },
+        metadata={**_metadata(verdicts), **(more or {})},
     )
+
+
+def result(verdicts: Sequence[Verdict], *, more: Mapping[str, Any] | None = None) -> dg.AssetCheckResult:
+    """The verdicts as the result of a check that has no partitions."""
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    description = "; ".join(f"{verdict.name}: {verdict.told}" for verdict in failed)
+    return dg.AssetCheckResult(
+        passed=not failed,
+        description=description or _all_is_well(verdicts),
+        metadata={**_metadata(verdicts), **(more or {})},
+    )
+
+
+def _metadata(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    return {
+        "expectations": dg.MetadataValue.table([_record(verdict) for verdict in verdicts], schema=_TABLE),
+        "failed": sum(not verdict.passed for verdict in verdicts),
+    }
 
 
 def _all_is_well(verdicts: Sequence[Verdict]) -> str:

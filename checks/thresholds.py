@@ -80,11 +80,13 @@ class Compaction(_Part):
 
 
 class Flights(_Part):
-    """What is expected of the flights of a day."""
+    """What is expected of flights."""
 
     known: dict[str, float]
     longest_h: float = Field(gt=0)
     fastest_average_kt: float = Field(gt=0)
+    airport: str
+    share: float = Field(gt=0, le=1)
 
 
 class Live(_Part):

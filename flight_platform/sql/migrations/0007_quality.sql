@@ -137,6 +137,48 @@ COMMENT ON COLUMN ops.hour_proofs.rows IS 'Positions that the hour holds: raw an
 COMMENT ON COLUMN ops.hour_proofs.counted IS 'Positions that it was given, less those erased; unset where no count was kept';
 COMMENT ON COLUMN ops.hour_proofs.missing IS 'What keeps it from being complete, in sentences';
 
+-- What the checks of flights look at: those that were derived in the last day, each made of all of its positions.
+CREATE VIEW ops.judged_flights AS
+SELECT
+    f.flight_id,
+    f.first_time,
+    f.last_time,
+    f.takeoff_time,
+    f.landing_time,
+    f.departure_airport,
+    f.arrival_airport,
+    f.callsign,
+    f.distance_nm,
+    f.average_ground_speed_kt,
+    f.max_altitude_ft,
+    f.positions,
+    extract(epoch FROM f.last_time - f.first_time)::double precision / 3600 AS duration_h,
+    extract(epoch FROM f.landing_time - f.takeoff_time)::double precision / 3600 AS airborne_h,
+    CASE
+        WHEN f.last_time > f.first_time + interval '10 minutes'
+            THEN f.distance_nm / (extract(epoch FROM f.last_time - f.first_time)::double precision / 3600)
+    END AS speed_by_distance_kt
+FROM analytics.flights AS f
+INNER JOIN history.flights AS made ON made.flight_id = f.flight_key
+WHERE made.derived_at > now() - interval '1 day';
+
+COMMENT ON VIEW ops.judged_flights IS 'Flights that were derived in the last day, as the checks look at them';
+COMMENT ON COLUMN ops.judged_flights.flight_id IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.first_time IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.last_time IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.takeoff_time IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.landing_time IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.departure_airport IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.arrival_airport IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.callsign IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.distance_nm IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.average_ground_speed_kt IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.max_altitude_ft IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.positions IS 'As in analytics.flights';
+COMMENT ON COLUMN ops.judged_flights.duration_h IS 'From the first to the last report, hours';
+COMMENT ON COLUMN ops.judged_flights.airborne_h IS 'From take-off to landing, hours; unset where one of them is';
+COMMENT ON COLUMN ops.judged_flights.speed_by_distance_kt IS 'Distance by duration, knots; unset for flights of less than ten minutes';
+
 -- Whether anybody wrote in a stretch of wall-clock time. The ledger grows in this order, so a few kilobytes will do.
 CREATE INDEX ledger_written_at ON ops.ledger USING brin (written_at) WITH (pages_per_range = 16, autosummarize = on);
 
