@@ -16,6 +16,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     if hub := alertmanager_url(settings):
         monitoring["Alertmanager"] = masked(hub)
     return {
+        "map": f"http://127.0.0.1:{settings.active_port}/",
         "active API": f"http://127.0.0.1:{settings.active_port}",
         "history API": f"http://127.0.0.1:{settings.history_port}",
         "Dagster": f"http://127.0.0.1:{settings.dagster_port}",

@@ -75,6 +75,19 @@ def _feed_to_its_end(settings: Settings, supervisor: "Supervisor", past: Past, p
         raise FlightError(f"the past could not be loaded; see {log}")
 
 
+def spoil_an_hour_once(settings: Settings, progress: Progress) -> None:
+    """Makes one hour of the past red on purpose: what a failed check looks like, and what an operator does about it."""
+    from cli.demo_red_hour import spoil_an_hour
+
+    marker = settings.var / "downloads" / "red-hour"
+    if marker.exists():
+        return
+    with progress.step("one hour of the past spoiled on purpose, for a red check"):
+        hour = spoil_an_hour(settings)
+    progress.note("no hour of the past could be taken" if hour is None else f"it is {hour:%Y-%m-%d %H}:00 UTC")
+    marker.write_text("spoiled once\n")
+
+
 def wait_for_present(settings: Settings, program: Program, supervisor: "Supervisor", progress: Progress) -> None:
     """Waits until the active API shows an aircraft of the present."""
     url = f"http://127.0.0.1:{settings.active_port}/v1/live"

@@ -73,6 +73,8 @@ def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Pr
         demo_run.load_pasts(settings, supervisor, paths, progress)
     bring_up.start_group("feeds", programs, supervisor)
     bring_up.wait_for_data_plane(settings, programs, supervisor, progress)
+    if demo:
+        demo_run.spoil_an_hour_once(settings, progress)
     bring_up.start_group("control", programs, supervisor)
     if demo:
         (feed,) = (program for program in programs if program.group == "feeds")
@@ -92,6 +94,7 @@ def _farewell(settings: "Settings") -> None:
     say("\nTry:")
     say("  flight status --watch          how every hop is, second by second")
     say("  flight stall 30                the sources fall silent: watch the alert come and go")
+    say("  flight hours list --red        hours that failed their checks, and what an operator does about them")
     say('  flight sql "SELECT hour, count(*) FROM positions GROUP BY hour ORDER BY hour"')
     say(f"  curl -s '{active}/v1/live?bbox=1,48,4,50'")
     say("                                 who is around Paris now; both APIs explain themselves at /docs")
