@@ -15,13 +15,13 @@ import structlog
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from bench import decode, feed, history, latency, live, report, scaling, shards, together, track
+from bench import decode, feed, history, latency, live, push, report, scaling, shards, together, track
 from bench.machine import facts, load_average, say
 from bench.run import Run, prepared
 from flight_platform.embedded.tile38 import PROGRAM
 from flight_platform.errors import FlightError
 
-PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "scaling", "shards")
+PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "scaling", "shards", "push")
 _UNPACED_UNKNOWN = 15_000
 
 
@@ -116,6 +116,9 @@ def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any
         with _kept_apart("shards", failed):
             used = kinds[:1] if run.quick else kinds
             results["shards"] = [row for kind in used for row in shards.measure(run, kind, rate)]
+    if "push" in wanted:
+        with _kept_apart("push", failed):
+            results["push"] = [push.measure(run, kind) for kind in (kinds[:1] if run.quick else kinds)]
 
 
 @contextmanager

@@ -29,14 +29,16 @@ import uvloop
 
 from bench.machine import facts, load_average, say
 from bench.measure import cpu_seconds, percentile
+from bench.run import Run, live_server
 from flight_platform.codec import COLUMN_TYPES, Columns, parse_time
 from flight_platform.embedded.maven import CHECKOUT
 from flight_platform.embedded.process import free_port
-from flight_platform.embedded.tile38 import EmbeddedLive, Kind
 from flight_platform.kafka import now_ms
 from flight_platform.live.writer import LiveWriter
 from flight_platform.settings import Settings
 
+CLIENTS: Final = 5_000
+FLIGHTS: Final = 6_500
 _HUBS: Final = 60  # where traffic is dense; most of it is near one
 _BOX: Final = (5.0, 3.5)  # degrees: a region, as one looks at on a map
 _WRITES_A_SECOND: Final = 10
@@ -203,13 +205,18 @@ def _wait_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("the active API is not ready")
 
 
-def measure(clients: int, flights: int, seconds: float, kind: Kind = "stand-in", curious: int = 50) -> dict[str, Any]:
-    """One run; bounded, and nothing is left of it."""
+def measure(run: Run, kind: str) -> dict[str, Any]:
+    """As a part of the whole comparison."""
+    return push(run.pick(1_000, CLIENTS), FLIGHTS, run.pick(5, 20), kind)
+
+
+def push(clients: int, flights: int, seconds: float, kind: str, curious: int = 50) -> dict[str, Any]:
+    """So many clients for so long; bounded, and nothing is left of it."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with (
         tempfile.TemporaryDirectory(prefix="flight-push-") as folder,
-        EmbeddedLive(Path(folder) / "live", free_port(), kind) as live,
+        live_server(Path(folder), kind) as live,
     ):
         settings = Settings.read(tile38_urls=live.url, active_port=free_port(), grpc_port=free_port())
         sky = Sky(settings, flights)
@@ -242,12 +249,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.push", description=__doc__, epilog="example: python -m bench.push --clients 1000"
     )
-    parser.add_argument("--clients", type=int, default=5000)
-    parser.add_argument("--flights", type=int, default=6500)
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--flights", type=int, default=FLIGHTS)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--live", choices=("tile38", "stand-in"), default="stand-in")
     words = parser.parse_args()
-    result = {"machine": facts(), **measure(words.clients, words.flights, words.seconds, words.live)}
+    result = {"machine": facts(), **push(words.clients, words.flights, words.seconds, words.live)}
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 
 

@@ -85,6 +85,18 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
             cells = (str(row["shards"]), ratio(row["of_limit"]), f"{row['ours_per_s']:,}", f"{row['limit_per_s']:,}")
             table.add_row(row["live_server"], *cells, p99)
         yield table
+    if results.get("push"):
+        yield _push(results["push"])
+
+
+def _push(rows: list[dict[str, Any]]) -> Table:
+    delays = ("delay p50 ms", "p99", "max", "from received p99 ms")
+    table = _table("Push: SSE clients, each with its box", "live server", "clients", *delays, "us an update", "API MB")
+    for row in rows:
+        told = (*row["delay_ms"].values(), row["latency_ms"]["p99"], row["api_us_an_update"], row["api_MB"])
+        table.add_row(row["live_server"], f"{row['clients']:,}", *(f"{value:,.0f}" for value in told))
+    table.caption = "from the API's read of the live store, once a second, to the client; clients share the machine"
+    return table
 
 
 def _scaling(rows: list[dict[str, Any]]) -> Table:
@@ -160,3 +172,7 @@ def goals_of(results: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
                 found,
                 row["sustained"] and p99 < 250,
             )
+    for row in results.get("push", []):
+        if row["clients"] == 5_000:
+            p99 = row["delay_ms"]["p99"]
+            yield f"push: p99 of 5,000 clients ({row['live_server']})", "1,500 ms", f"{p99:,.0f} ms", p99 < 1_500

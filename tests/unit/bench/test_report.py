@@ -88,6 +88,16 @@ def test_the_curve_of_processes_has_a_row_for_each_number() -> None:
     assert "4.5 s" in lines[1]
 
 
+def test_push_has_its_row_and_its_goal() -> None:
+    shares = {"p50": 310.0, "p99": 1234.0, "max": 1500.0}
+    row = {"live_server": "tile38", "clients": 5000, "delay_ms": shares, "latency_ms": shares}
+    pushed = {"push": [row | {"api_us_an_update": 120, "api_MB": 400}]}
+    out = io.StringIO()
+    show(results() | pushed, Console(file=out, width=140))
+    assert "1,234" in out.getvalue()
+    assert ("push: p99 of 5,000 clients (tile38)", "1,500 ms", "1,234 ms", True) in list(goals_of(pushed))
+
+
 def test_a_busy_machine_is_said_to_be_busy() -> None:
     out = io.StringIO()
     show(results() | {"load_before": [3.0, 2.0, 1.0]}, Console(file=out, width=140))
