@@ -210,6 +210,13 @@ def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class _Pages(StaticFiles):
+    """Files of a folder; while there is no folder yet, there is no file, and that is no defect of the server."""
+
+    async def check_config(self) -> None:
+        """Nothing to complain of."""
+
+
 def make_history(settings: Settings, store: History | None = None, clock: Clock = _wall_clock) -> FastAPI:
     """The history API over the Postgres of the settings, or over a store of the caller's."""
 
@@ -235,7 +242,7 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
     if store is not None:
         app.state.store = store
     # Data Docs of the checks, where this machine has them (checks/data_docs.py): pages that ask for nothing else.
-    app.mount("/quality", StaticFiles(directory=settings.var / "quality", html=True, check_dir=False))
+    app.mount("/quality", _Pages(directory=settings.var / "quality", html=True, check_dir=False))
     return app
 
 
