@@ -1,4 +1,4 @@
-"""`flight compact`: closed hours become chunks now, without Dagster. How is in `flight_platform/history/compaction.py`."""
+"""`flight compact`: closed hours become chunks now, without waiting for Dagster. How is in `history/compaction.py`."""
 
 from datetime import UTC, datetime
 from typing import Any
