@@ -89,6 +89,7 @@ def _assemble() -> None:
         sql.sql,
         'flight sql "SELECT count(*) FROM positions"',
         "flight sql --csv - < question.sql",
+        'flight sql --duckdb --from 90d "SELECT hour, count(*) FROM positions GROUP BY hour"',
         panel=see,
     )
     _add(app, "logs", lifecycle.logs, "flight logs", "flight logs track-1 --follow", panel=see)

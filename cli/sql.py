@@ -1,8 +1,12 @@
-"""`flight sql`: a question to history as the analysts' read-only role; the answer as a table, JSON or CSV."""
+"""`flight sql`: a question to history as the analysts' read-only role; the answer as a table, JSON or CSV.
+
+With `--duckdb` the question is DuckDB's, and `positions` spans Postgres and the archive (`history/duckdb.py`).
+"""
 
 import csv
 import json
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +16,10 @@ from flight_platform.errors import FlightError, SettingsError
 
 
 class QueryError(FlightError):
-    """Postgres refused the question; the message is its own."""
+    """Postgres or DuckDB refused the question; the message is its own."""
+
+
+Answer = tuple[list[str], list[tuple[Any, ...]]]
 
 
 def sql(
@@ -21,12 +28,19 @@ def sql(
     as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV with a header.")] = False,
     shown: Annotated[int, typer.Option("--rows", help="Rows of a table; JSON and CSV have all.", min=1)] = 200,
+    duckdb: Annotated[bool, typer.Option("--duckdb", help="DuckDB's SQL, over the archive too; needs --from.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Positions since: ISO 8601 (UTC), or an age as 3d.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Positions before: the same; now where none is named.")
+    ] = None,
 ) -> None:
     """Asks history in SQL, read-only: the views and functions of schema `analytics`."""
     if as_json and as_csv:
         raise SettingsError("one format at a time: --json or --csv")
     text = sys.stdin.read() if question == "-" else question
-    names, rows = ask(text)
+    names, rows = ask_duckdb(text, since, until) if duckdb else ask(text, since, until)
     if as_json:
         say_json([dict(zip(names, row, strict=True)) for row in rows])
     elif as_csv:
@@ -39,8 +53,10 @@ def sql(
         say(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'}{more})")
 
 
-def ask(text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def ask(text: str, since: str | None = None, until: str | None = None) -> Answer:
     """Column names and rows of the answer to the last statement of `text`."""
+    if since or until:
+        raise SettingsError("--from and --to are for --duckdb; in Postgres' SQL the question itself says when")
     import psycopg
 
     from cli.postgres import connected
@@ -58,6 +74,35 @@ def ask(text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         if cursor.description is None:
             return [], []
         return [column.name for column in cursor.description], cursor.fetchall()
+
+
+def ask_duckdb(text: str, since: str | None, until: str | None) -> Answer:
+    """The same of DuckDB, with `positions` of that stretch from Postgres and the archive."""
+    if since is None:
+        raise SettingsError("--duckdb needs to know of when `positions` is to be. Example: --from 2026-01-01 --to 3d")
+    import duckdb
+    import psycopg
+
+    from cli.dead_letters import moment
+    from cli.postgres import connected
+    from flight_platform.history.duckdb import spanning
+    from flight_platform.kafka import now_ms
+    from flight_platform.settings import Settings
+
+    settings, now = Settings.read(), now_ms()
+    from_time, to_time = (
+        datetime.fromtimestamp(moment(written, name, now) / 1000, UTC)
+        if written
+        else datetime.fromtimestamp(now / 1000, UTC)
+        for name, written in (("from", since), ("to", until))
+    )
+    with connected(settings.analyst_url.get_secret_value()) as connection:
+        try:
+            with spanning(connection, settings.archive, from_time, to_time, text) as duck:
+                answer = duck.execute(text)
+                return [column[0] for column in answer.description or []], answer.fetchall()
+        except (duckdb.Error, psycopg.Error) as error:
+            raise QueryError(str(error).strip()) from error
 
 
 def _cell(value: Any) -> Any:
