@@ -136,7 +136,7 @@ def _alone(connection: psycopg.Connection) -> Iterator[None]:
     A lock of the session and not of the transaction, which would hold back compaction while we calculate. It goes with
     the connection, however that ends.
     """
-    connection.execute(query("flights_lock"))
+    connection.execute(query("flights_alone"))
     try:
         yield
     finally:

@@ -1,2 +1,2 @@
--- One deriver of flights at a time, until it says so or its session ends.
-SELECT pg_advisory_lock('history.flights'::regclass::bigint);
+-- Nobody derives flights until this transaction ends: for who changes them or their positions.
+SELECT pg_advisory_xact_lock('history.flights'::regclass::bigint);
