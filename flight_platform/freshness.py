@@ -23,12 +23,13 @@ from psycopg.rows import dict_row
 
 from flight_platform.heartbeats import resident_bytes
 from flight_platform.history.sql import query
-from flight_platform.names import NOTE_HOLDING, Stage
+from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, Stage
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
 KEEP_DEAD: Final = timedelta(minutes=5)  # how long the row of a dead process with a living successor is kept
 _GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one report a minute is no recovery
+_UNSEEN_S: Final = 30.0  # a look that comes so late on a busy machine still continues the last one
 _LOOK_S: Final = 5.0  # how often a look is taken; what happened between two is dated half-way
 _PATIENCE_PERIODS: Final = 2.0  # a source that gives something each minute is not silent before two have passed
 _DEAD: Final = "its process does not answer: killed, hung, or cut off from Postgres"
@@ -190,12 +191,12 @@ def _read(connection: psycopg.Connection[Any], now: datetime | None) -> tuple[da
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query("freshness_heartbeats"), {"now": now}).fetchall()
     beats = [Beat(**{k: v for k, v in row.items() if k != "now"}) for row in rows if row["stage"] is not None]
-    return rows[0]["now"], beats
+    return rows[0]["now"], [beat for beat in beats if not beat.source.endswith(BACKFILL_SUFFIX)]
 
 
 def sweep(connection: psycopg.Connection[Any], now: datetime) -> int:
-    """Removes the rows of dead processes that have a living successor; returns how many."""
-    arguments = {"now": now, "keep": KEEP_DEAD, "alive": timedelta(seconds=ALIVE_S)}
+    """Removes the rows of dead processes that have a living successor, or that nobody waits for; returns how many."""
+    arguments = {"now": now, "keep": KEEP_DEAD, "alive": timedelta(seconds=ALIVE_S), "unmissed": f"%{BACKFILL_SUFFIX}"}
     return connection.execute(query("freshness_sweep"), arguments).rowcount
 
 
@@ -219,7 +220,7 @@ def judge(
     """Which hops have stalled. Call it every few seconds, each time with the memory of the call before."""
     at = now.timestamp()
     # Nobody looked for a while: what happened meanwhile cannot be dated, so every hop has its full time again.
-    if memory is not None and not 0 <= at - memory.at <= 2 * threshold_s:
+    if memory is not None and not 0 <= at - memory.at <= max(2 * threshold_s, _UNSEEN_S):
         memory = None
     hops = _hops(beats, at)
     bench = _Bench(memory, frozenset(open_names), threshold_s, at)

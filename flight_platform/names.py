@@ -18,6 +18,9 @@ COLLECTION_FLIGHTS = "flights"
 COLLECTION_WATERMARKS = "watermarks"
 
 
+BACKFILL_SUFFIX = "-backfill"  # of a feed that fills a gap from a recording: nobody waits for it
+
+
 class Stage(StrEnum):
     """A hop of the data plane, in the order in which a report passes them."""
 

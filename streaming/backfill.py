@@ -20,12 +20,12 @@ from flight_platform.errors import FlightError
 from flight_platform.heartbeats import SourceFacts
 from flight_platform.history.progress import progress
 from flight_platform.history.sql import query
+from flight_platform.names import BACKFILL_SUFFIX
 from flight_platform.settings import Settings
 from streaming import feed
 from streaming.sources.base import Batch, Source, record_format
 
 MARGIN: Final = timedelta(minutes=1)  # a recording may begin so much after a gap, and end so much before its end
-_SUFFIX: Final = "-backfill"
 _LOOK_S: Final = 0.5
 
 
@@ -52,7 +52,7 @@ class Stretch:
     repeatable = True
 
     def __init__(self, recording: Source, begins: datetime, ends: datetime) -> None:
-        self.name = recording.name[: 32 - len(_SUFFIX)] + _SUFFIX
+        self.name = recording.name[: 32 - len(BACKFILL_SUFFIX)] + BACKFILL_SUFFIX
         self.record_format = record_format(recording)
         self._recording = recording
         self._begins_ms, self._ends_ms = _ms(begins), _ms(ends)

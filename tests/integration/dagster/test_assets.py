@@ -142,6 +142,7 @@ def test_rows_of_the_dead_are_swept_once_they_have_a_successor(
     platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
 ) -> None:
     beat(connection, "feed", "paris", age_s=3600)
+    beat(connection, "feed", "paris-backfill", age_s=3600)
     beat(connection, "track", age_s=3600)
     connection.execute("UPDATE ops.heartbeats SET instance = 'old'")
     beat(connection, "track")

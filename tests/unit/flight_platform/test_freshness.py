@@ -336,6 +336,16 @@ def test_a_stall_tells_since_when_the_last_good_value_and_why() -> None:
     assert "gives nothing new" in stalls[0].detail
 
 
+def test_a_machine_so_busy_that_looks_come_late_still_names_a_stall() -> None:
+    silent = Beat(stage="feed", instance="1", source="paris", started_at=START, beat_at=START, source_clock=START)
+    memory, names = None, set[str]()
+    for second in range(0, 60, 14):  # more than twice the threshold apart
+        now = START + timedelta(seconds=second)
+        sighting = judge([replace(silent, beat_at=now)], memory, names, threshold_s=6, now=now)
+        memory, names = sighting.memory, {stall.name for stall in sighting.stalls}
+    assert names == {"source:paris"}
+
+
 def test_the_cause_of_a_dead_process_dates_from_its_last_beat() -> None:
     beat = Beat(stage="track", instance="1", started_at=START, beat_at=START, watermark=START)
     memory, stalls = None, []
