@@ -196,6 +196,8 @@ class Outlet:
             self._secure(spool)
             if may:
                 self._complaints.slow(len(self._producer))
+            elif self._open_to() is None:
+                self._complaints.silent()
         self._keep(flight, spool)
 
     def _may_send(self) -> bool:
@@ -367,6 +369,9 @@ class _Complaints:
         if self._said:
             log.info("kafka_takes_all_again", after_s=round(after_s, 1))
         self._said = False
+
+    def silent(self) -> None:
+        log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
 
     def overflowed(self, records: int, held_bytes: int) -> None:
         INGEST_OVERFLOWED.labels(self._source).inc(records)
