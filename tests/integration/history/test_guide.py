@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 import pytest
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
+from flight_platform.history.compaction import compact_hour
 from flight_platform.history.flights import derive_hour, read_airports
 from flight_platform.history.statistics_tables import count_hour
+from flight_platform.history.verdicts import record_verdict
 from flight_platform.reference.tables import load_aircraft, load_airports
-from flight_platform.testing import migrated_database
+from flight_platform.testing import DatabaseUrls, migrated_database
 from tests.recorded import hours_of, tracked, write
 
 pytestmark = pytest.mark.integration
@@ -55,10 +57,10 @@ def some_aircraft(file: Path, addresses: set[str], folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def analyst(
+def database(
     postgres_server: EmbeddedPostgres, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[psycopg.Connection]:
-    """An analyst's connection to a database with the whole day in it."""
+) -> Iterator[DatabaseUrls]:
+    """A database with the whole day in it."""
     with migrated_database(postgres_server) as urls:
         with psycopg.connect(urls["postgres_url"], autocommit=True) as connection:
             write(connection, list(tracked(shared_data / RECORDING)))
@@ -73,8 +75,14 @@ def analyst(
                 derive_hour(connection, hour, airports, datetime.now(UTC))
                 count_hour(connection, hour)
             connection.execute("ANALYZE")
-        with psycopg.connect(urls["analyst_url"], autocommit=True) as opened:
-            yield opened
+        yield urls
+
+
+@pytest.fixture(scope="module")
+def analyst(database: DatabaseUrls) -> Iterator[psycopg.Connection]:
+    """An analyst's connection to it."""
+    with psycopg.connect(database["analyst_url"], autocommit=True) as opened:
+        yield opened
 
 
 def test_there_are_fifteen_each_with_rows_time_and_plan() -> None:
@@ -96,3 +104,27 @@ def test_the_day_is_the_one_that_the_guide_speaks_of(analyst: psycopg.Connection
     found = analyst.execute("SELECT count(*), count(DISTINCT flight_key) FROM positions").fetchone()
     assert found is not None
     assert f"{found[0]:,} reports of {found[1]} flights" in GUIDE.read_text()
+
+
+def answers(analyst: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """What each question but that of coverage is answered, sums of floats as near as they are the same in any order."""
+    return {
+        question.title: [
+            tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+            for row in analyst.execute(question.sql.encode()).fetchall()
+        ]
+        for question in QUESTIONS[:-1]
+    }
+
+
+def test_the_answers_are_the_same_once_the_hours_are_packed(
+    database: DatabaseUrls, analyst: psycopg.Connection
+) -> None:
+    """The last test: it changes how the day is stored."""
+    before = answers(analyst)
+    with psycopg.connect(database["postgres_url"], autocommit=True) as connection:
+        for hour in hours_of(connection):
+            record_verdict(connection, hour, passed=True, rows=1, failures=[])
+            assert compact_hour(connection, hour, datetime.now(UTC)).skipped is None
+        assert hours_of(connection) == []
+    assert answers(analyst) == before
