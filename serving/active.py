@@ -11,6 +11,7 @@ answers are made of is in `live_answers.py`, how they are written in `live_forma
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Any, Final
@@ -23,7 +24,7 @@ from flight_platform.live.client import LiveAnswer, LiveReader
 from flight_platform.live.shards import parse_shards
 from flight_platform.model import Position, parse_flight_id
 from flight_platform.settings import Settings
-from serving import push, tiles
+from serving import aircraft_json, opensky_states, push, tiles
 from serving.app import make_app
 from serving.live_answers import (
     LIMIT,
@@ -230,7 +231,7 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
 
 def _all_routes() -> APIRouter:
     every = APIRouter()
-    for part in (push.routes, tiles.routes, routes):  # `{flight_id}` would take the others' names for itself
+    for part in (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes):  # `{flight_id}` would take the others' names for itself
         every.include_router(part)
     return every
 
@@ -257,4 +258,9 @@ def run_active(settings: Settings) -> None:
     """Serves the active API until SIGTERM or Ctrl-C."""
     if settings.grpc_port is not None:
         listen(settings.listen_host, settings.grpc_port, "FLIGHT_GRPC_PORT").close()  # a taken port is one sentence
-    serve(make_active(settings, grpc_port=settings.grpc_port), settings, name="active", port=settings.active_port)
+    app = make_active(settings, grpc_port=settings.grpc_port)
+    # A read of the whole sky makes 200,000 objects without a cycle among them. By its usual thresholds the collector
+    # would look through all that we have every second or third read, which costs as much as the read.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    serve(app, settings, name="active", port=settings.active_port)
