@@ -5,6 +5,7 @@ supervisor.
                                                       └─► live ─────► live server
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ SERVERS: Final = ("kafka", "postgres", "live-server")
 STAGES: Final = ("track", "history", "live")
 FEED: Final = "feed"
 ALL: Final = (*SERVERS, *STAGES, FEED)
-AWAY_S: Final = 120.0  # what a busy machine may take to bring a killed one back; an idle one takes 8
+AWAY_S: Final = 60.0  # what may be taken to bring a killed one back; Kafka takes 8
 
 _AT_WORK: Final = {  # what it logs when it is
     "track": "assigned",
@@ -132,7 +133,7 @@ class _Told(Quiet):
 
 
 def wait_for(predicate: Callable[[], object], what: str, timeout_s: float = AWAY_S) -> None:
-    """Returns once it is true, asking a few times a second."""
+    """Returns once it is true, asking a few times a second. A machine that has other things to do has more time."""
 
     def look() -> bool:
         if predicate():
@@ -140,7 +141,7 @@ def wait_for(predicate: Callable[[], object], what: str, timeout_s: float = AWAY
         time.sleep(_LOOK_S)
         return False
 
-    wait_until(look, timeout_s, what)
+    wait_until(look, timeout_s * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), what)
 
 
 @contextmanager
