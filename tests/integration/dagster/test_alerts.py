@@ -12,9 +12,12 @@ from flight_platform.freshness import Cause, Stall
 from flight_platform.names import Stage
 from flight_platform.outbox import deliver, resend
 from flight_platform.testing import DatabaseUrls
+from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import Receiver, receiver
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["database", "file_database"]  # fixtures: pytest finds them here
 
 NOW = datetime.now(UTC)
 ALARM, CLEAR = "[critical] stall:track", "[resolved] stall:track"

@@ -9,8 +9,11 @@ import pytest
 
 from flight_platform import alerts, conditions, freshness, gaps
 from flight_platform.history.offsets import Span, start_offsets
+from tests.integration.dagster.incidents import database, file_database
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["database", "file_database"]  # fixtures: pytest finds them here
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 THRESHOLD_S = 15.0

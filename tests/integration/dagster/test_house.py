@@ -15,9 +15,12 @@ from flight_platform import conditions
 from flight_platform.history.partitions import ensure_ahead
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls
+from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import receiver
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["database", "file_database"]  # fixtures: pytest finds them here
 
 
 @pytest.fixture
