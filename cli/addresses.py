@@ -15,9 +15,11 @@ def addresses(settings: Settings) -> dict[str, str]:
         monitoring["Prometheus"] = f"http://127.0.0.1:{settings.prometheus_port}"
     if hub := alertmanager_url(settings):
         monitoring["Alertmanager"] = masked(hub)
+    grpc = {} if settings.grpc_port is None else {"active API, gRPC": f"127.0.0.1:{settings.grpc_port}"}
     return {
         "map": f"http://127.0.0.1:{settings.active_port}/",
         "active API": f"http://127.0.0.1:{settings.active_port}",
+        **grpc,
         "history API": f"http://127.0.0.1:{settings.history_port}",
         "Dagster": f"http://127.0.0.1:{settings.dagster_port}",
         "Kafka": settings.kafka_bootstrap,
