@@ -26,7 +26,9 @@ _HOP_KT: Final = 60.0
 _FAST_FT: Final = 20_000.0
 _FAST_KT: Final = 250.0
 
-_COURSE_S: Final = 180.0  # positions this far apart still tell a course
+_COURSE_S: Final = 400.0  # positions this far apart still tell a course, where the way between them is straight
+_COURSE_SURE_S: Final = 120.0  # these do in any case
+_STRAIGHT: Final = 0.9
 _COURSE_NM: Final = 0.2
 _RATE_S: Final = 240.0
 _CLIMB_FPM: Final = (500.0, 1_800.0, 4_000.0)  # least, usual and most that is believed
@@ -123,7 +125,7 @@ def end_of(track: Track, flown: Airborne, *, arriving: bool) -> End:
 
 
 def _course(track: Track, at: int, *, back: bool) -> float:
-    """Where it flew to at a report: as told, else from the next position that is far enough away."""
+    """Where it flew to at a report: as told, else from the next position that is far enough away on a straight way."""
     told = float(track.track_deg[at])
     if not math.isnan(told):
         return told
@@ -131,10 +133,21 @@ def _course(track: Track, at: int, *, back: bool) -> float:
     other = at + step
     while 0 <= other < len(track) and abs(track.time_s[other] - track.time_s[at]) <= _COURSE_S:
         east, north = around(track.latitude[at], track.longitude[at], track.latitude[other], track.longitude[other])
-        if math.hypot(east, north) >= _COURSE_NM:
-            return math.degrees(math.atan2(east * step, north * step)) % 360
+        way_nm = math.hypot(east, north)
+        if way_nm >= _COURSE_NM:
+            straight = _is_straight(track, at, other, way_nm)
+            return math.degrees(math.atan2(east * step, north * step)) % 360 if straight else math.nan
         other += step
     return math.nan
+
+
+def _is_straight(track: Track, one: int, other: int, way_nm: float) -> bool:
+    """Whether it came from one place to the other without a turn: then the way is as long as its speed says."""
+    seconds = abs(track.time_s[other] - track.time_s[one])
+    if seconds <= _COURSE_SURE_S:
+        return True
+    flown_nm = (track.ground_speed_kt[one] + track.ground_speed_kt[other]) / 2 * seconds / 3600
+    return bool(way_nm >= _STRAIGHT * flown_nm)  # false where a speed is unknown
 
 
 def take_off(track: Track, flown: Airborne, guess: Guess | None) -> Moment | None:

@@ -142,6 +142,19 @@ def test_a_course_comes_from_positions_where_none_is_told() -> None:
     assert math.isnan(end_of(still, flown, arriving=True).course_deg)
 
 
+def test_a_course_from_far_apart_needs_a_straight_way() -> None:
+    columns = {"time_s": [0.0, 180], "longitude": [8.0, 8.0], "altitude_ft": [3_000.0] * 2}
+    for miles, course in ((9.8, 0), (4.0, math.nan)):  # at 200 kt 10 miles are flown in three minutes
+        far = track(latitude=[50.0, 50 + miles / 60], ground_speed_kt=[200.0] * 2, **columns)
+        flown = airborne(far)
+        assert flown is not None
+        assert end_of(far, flown, arriving=True).course_deg == pytest.approx(course, nan_ok=True)
+    unknown = track(latitude=[50.0, 50.16], **columns)
+    flown = airborne(unknown)
+    assert flown is not None
+    assert math.isnan(end_of(unknown, flown, arriving=True).course_deg)
+
+
 def test_time_in_bands_is_interpolated_and_sums_up() -> None:
     climb = track(
         time_s=[0.0, 100, 200, 1_000, 1_100],
