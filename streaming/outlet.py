@@ -370,9 +370,6 @@ class _Complaints:
             log.info("kafka_takes_all_again", after_s=round(after_s, 1))
         self._said = False
 
-    def silent(self) -> None:
-        log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
-
     def overflowed(self, records: int, held_bytes: int) -> None:
         INGEST_OVERFLOWED.labels(self._source).inc(records)
         self._records += records

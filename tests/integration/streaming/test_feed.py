@@ -137,7 +137,8 @@ def test_kafka_is_killed_and_comes_back(own_kafka: EmbeddedKafka, database: Data
     settings = new_settings(own_kafka.bootstrap, **database)
     with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
         receiver.sending.set()
-        wait_until(lambda: accepted(database) > 500, 20, "reports flow")
+        wait_until(lambda: heartbeat(database).get("watermark") is not None, 60, "reports flow")
+        wait_until(lambda: heartbeat(database)["lag_records"] < 500, 60, "straight into Kafka")
         own_kafka.kill()
         wait_until(lambda: feed.said("kafka_is_silent"), 20, "the outage is noticed")
         wait_until(lambda: heartbeat(database)["note"] == "waiting for Kafka", 5)
