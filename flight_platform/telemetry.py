@@ -56,7 +56,8 @@ LIVE_COMMAND_DURATION = Histogram(
 )
 HISTORY_ROWS = Counter(
     "flight_history_rows_total",
-    "Positions by outcome: inserted, conflict (history has it), quarantined; late are those inserted after their hour",
+    "Positions by outcome: inserted, conflict (history has it), quarantined, withheld (on the block list); late are "
+    "those inserted after their hour",
     ["outcome"],
 )
 HISTORY_WRITE_DURATION = Histogram("flight_history_write_duration_seconds", "Time of one write to Postgres")

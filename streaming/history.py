@@ -50,7 +50,7 @@ TELL_S: Final = 1.0
 ASK_S: Final = 0.5  # for one partition's end; an answer takes a millisecond or two
 LATENCY_SAMPLES: Final = 20  # of a batch: an observation costs a microsecond, a row four
 STAGE: Final = str(Stage.HISTORY)
-_OUTCOMES: Final = ("inserted", "conflict", "quarantined", "late")  # of the metric of rows
+_OUTCOMES: Final = ("inserted", "conflict", "quarantined", "withheld", "late")  # of the metric of rows
 
 
 def run(settings: Settings) -> None:
@@ -224,7 +224,12 @@ class HistoryConsumer:
         CONSUMER_PAUSED.labels(STAGE).set(0)
         beat = self._process.beat
         beat.note = "writing"
-        outcomes = {"rows": written.rows, "repeats": written.repeats, "quarantined": written.quarantined}
+        outcomes = {
+            "rows": written.rows,
+            "repeats": written.repeats,
+            "quarantined": written.quarantined,
+            "withheld": written.withheld,
+        }
         beat.counts.update({**outcomes, "late": written.late, "batches": 1})
         for outcome, count in outcomes.items():
             CONSUMER_RECORDS.labels(STAGE, outcome).inc(count)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,14 +34,14 @@ from flight_platform.kafka import now_ms
 from flight_platform.live.connection import Connection
 from flight_platform.live.pack import pack_sets
 from flight_platform.live.shards import parse_shards
-from flight_platform.model import Position, format_flight_id
+from flight_platform.model import Position, address_of, format_flight_id, make_flight_id
 from flight_platform.names import TOPIC_REPORTS
 from flight_platform.privacy.forget import Forgotten, NotAllForgottenError, forget
 from flight_platform.privacy.live import erase_live
 from flight_platform.privacy.rules import Subject
 from flight_platform.privacy.target import Target
 from flight_platform.settings import Settings
-from flight_platform.testing import DatabaseUrls
+from flight_platform.testing import DatabaseUrls, wait_until
 from tests.integration.history.filling import TOPIC, fill
 from tests.integration.history.reports import report
 from tests.integration.live.samples import columns_of
@@ -275,3 +276,30 @@ def test_the_command_and_the_job_do_the_same(
     assert result.output_for_node("forget_it")["positions"] == 300
     assert set.union(*aircraft(past).values()) == {"4ca003"}
     assert past.execute("SELECT DISTINCT actor FROM ops.audit ORDER BY 1").fetchall() == [("ann",), ("bob",)]
+
+
+def test_a_batch_that_had_begun_before_the_rule_is_erased_too(
+    settings: Settings, past: psycopg.Connection, database: DatabaseUrls
+) -> None:
+    """Its writer has seen no rule, and commits behind it: whoever forgets waits for that."""
+    with psycopg.connect(database["postgres_url"]) as writing, ThreadPoolExecutor(1) as pool:
+        writing.execute("UPDATE ops.offsets SET next_offset = next_offset")  # what a batch does first
+        writing.execute(
+            "INSERT INTO history.positions (flight_id, time, received_at, latitude_e7, longitude_e7)"
+            " VALUES (%s, %s, now(), 0, 0)",
+            [make_flight_id(address_of(FORGOTTEN), BORN), RAW + HOUR / 2],
+        )
+        forgetting = pool.submit(forgotten, settings, past, icao24=FORGOTTEN)
+        with psycopg.connect(database["postgres_url"], autocommit=True) as watching:
+            wait_until(lambda: waiting(watching), what="it waits for the batch")
+        writing.commit()
+        assert forgetting.result(timeout=60).counts["positions"] == 301
+    assert FORGOTTEN not in set.union(*aircraft(past).values())
+
+
+def waiting(connection: psycopg.Connection) -> bool:
+    """Whether somebody waits for the table of offsets."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_locks WHERE relation = 'ops.offsets'::regclass AND NOT granted"
+    ).fetchone()
+    return row != (0,)

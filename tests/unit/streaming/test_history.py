@@ -151,7 +151,14 @@ def test_a_batch_covers_the_markers_behind_its_last_record(
     ]
     assert list(postgres.batches[0].values) == [b"0:2", b"1:40", b"0:7"]
     assert kafka.calls[1:] == [("commit", [(0, 8), (1, 44)]), ("commit", [(1, 45)])]
-    assert consumer._process.beat.counts == {"rows": 4, "repeats": 0, "quarantined": 0, "late": 0, "batches": 2}
+    assert consumer._process.beat.counts == {
+        "rows": 4,
+        "repeats": 0,
+        "quarantined": 0,
+        "withheld": 0,
+        "late": 0,
+        "batches": 2,
+    }
     assert consumer._process.beat.watermark_ms == 5_000
 
 
