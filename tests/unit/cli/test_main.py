@@ -45,7 +45,7 @@ def test_the_commands_are_those_that_people_rely_on() -> None:
     }
     grouped = {("serve", "active"), ("serve", "history"), ("topics", "create"), ("topics", "list")}
     grouped |= {("partitions", "ahead"), ("partitions", "list"), ("dead-letters", "list"), ("dead-letters", "show")}
-    grouped |= {("dead-letters", "replay")}
+    grouped |= {("dead-letters", "replay"), ("reference", "load"), ("reference", "list")}
     grouped |= {("archive", "list"), ("archive", "write"), ("archive", "verify"), ("archive", "drop")}
     grouped |= {("archive", "restore")}
     assert {(name,) for name in documented} | grouped <= set(ALL)
