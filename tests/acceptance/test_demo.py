@@ -26,7 +26,7 @@ from cli.supervisor import Supervisor
 from flight_platform.embedded.process import free_port
 from flight_platform.settings import Settings
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 AIRCRAFT = 6
 LENGTH_S = 600
@@ -56,7 +56,7 @@ class Platform:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "cli.main", *words]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=200, check=False
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=500, check=False
         )
 
     def get(self, path: str) -> Any:
