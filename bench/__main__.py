@@ -15,13 +15,16 @@ import structlog
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from bench import decode, feed, history, latency, live, push, report, scaling, shards, together, track
+from bench import compaction, decode, feed, history, latency, live, push, report, scaling, shards, together, track
 from bench.machine import facts, load_average, say
 from bench.run import Run, prepared
 from flight_platform.embedded.tile38 import PROGRAM
 from flight_platform.errors import FlightError
 
-PARTS = ("decode", "feed", "track", "live", "history", "together", "latency", "variants", "scaling", "shards", "push")
+PARTS = (
+    *("decode", "feed", "track", "live", "history", "compaction"),
+    *("together", "latency", "variants", "scaling", "shards", "push"),
+)
 _UNPACED_UNKNOWN = 15_000
 
 
@@ -96,6 +99,9 @@ def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any
     servers = run.live[:1] if run.quick else run.live
     unpaced: dict[str, float] = {}
     failed = results["failed"]
+    if "compaction" in wanted:
+        with _kept_apart("compaction", failed):
+            results["compaction"] = compaction.measure(run)
     if "together" in wanted:
         with _kept_apart("together", failed):
             results["together"] = [together.measure(run, server) for server in servers]

@@ -70,6 +70,8 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
                     f"{stage} | {o.role}: {o.name}", *cells, f"{o.server_us:.1f}", end_section=o is outcomes[-1]
                 )
         yield table
+    if results.get("compaction"):
+        yield _compaction(results["compaction"])
     if results.get("together"):
         yield _together(results["together"])
     if results.get("latency"):
@@ -87,6 +89,26 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
         yield table
     if results.get("push"):
         yield _push(results["push"])
+
+
+def _compaction(rows: list[dict[str, Any]]) -> Table:
+    table = _table("History at rest", "", *(f"reports {row['step_s']} s apart" for row in rows))
+    for form in rows[0]["bytes"]:
+        of_raw = [row["bytes"]["raw"] / row["bytes"][form] for row in rows]
+        cells = (f"{row['bytes'][form]:.1f} (1/{n:.1f})" for row, n in zip(rows, of_raw, strict=True))
+        table.add_row(f"bytes a position: {form}", *cells)
+    for name, what in (
+        ("encode", "one core, encoding"),
+        ("decode", "one core, reading"),
+        ("whole", "compaction, all of it"),
+        ("archive", "archive"),
+    ):
+        table.add_row(f"positions/s: {what}", *(f"{row[f'{name}_per_s']:,}" for row in rows))
+    for form in ("raw", "chunks"):
+        cells = (f"{row['track'][f'{form}_ms']:.1f} ({row['track']['positions']:,} positions)" for row in rows)
+        table.add_row(f"a flight's track from {form}, ms", *cells)
+    table.caption = "all in: heap, index, TOAST; in brackets the part of raw"
+    return table
 
 
 def _push(rows: list[dict[str, Any]]) -> Table:
@@ -172,6 +194,12 @@ def goals_of(results: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
                 found,
                 row["sustained"] and p99 < 250,
             )
+    for row in results.get("compaction", []):
+        name, found = f"at rest, reports {row['step_s']} s apart", row["bytes"]["chunks"]
+        yield name, "20 bytes a position", f"{found:.1f}", found <= 20
+        yield f"{name}: encoding, one core", "300,000/s", f"{row['encode_per_s']:,}/s", row["encode_per_s"] >= 300_000
+        track = row["track"]["chunks_ms"]
+        yield f"{name}: {row['track']['positions']:,} positions of a flight", "5 ms", f"{track:.1f} ms", track <= 5
     for row in results.get("push", []):
         if row["clients"] == 5_000:
             p99 = row["delay_ms"]["p99"]
