@@ -231,7 +231,8 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
 
 def _all_routes() -> APIRouter:
     every = APIRouter()
-    for part in (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes):  # `{flight_id}` would take the others' names for itself
+    # Ours last: `{flight_id}` would take the others' names for itself.
+    for part in (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes):
         every.include_router(part)
     return every
 

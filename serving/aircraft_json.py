@@ -69,7 +69,12 @@ async def aircraft_json(request: Request, store: LiveStore) -> Response:
     return rendered.answer(request, "application/json", {"Vary": "Accept-Encoding"})
 
 
-@routes.get("/data/receiver.json", summary="The receiver, as readsb has it", response_model=ReceiverJson)
+@routes.get(
+    "/data/receiver.json",
+    summary="The receiver, as readsb has it",
+    response_model=ReceiverJson,
+    responses=responses(),
+)
 async def receiver_json() -> ReceiverJson:
     """What tar1090 asks first. No place is told: a platform has many receivers."""
     return ReceiverJson(version="flight-platform", refresh=1_000, history=0)

@@ -5,10 +5,13 @@
     GET /v1/flights/{flight_id}                 one flight with its figures
     GET /v1/flights/{flight_id}/track           its positions
     GET /v1/flights/{flight_id}/altitude-band   how it was between two altitudes
+    GET /v1/positions?time=..                   the sky at an instant
+    GET /v1/gaps?from=..&to=..                  stretches without data
 
 What an answer looks like is in `history_answers.py`, the store in `history_store.py`; what is now, in `active.py`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,17 +23,41 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 
 from flight_platform.model import parse_flight_id
 from flight_platform.settings import Settings
-from serving import parameters
+from serving import opensky_flights, parameters
 from serving.app import make_app
-from serving.history_answers import FORMATS, AltitudeBand, Cursor, FlightFigures, FlightList, Track, dumps
-from serving.history_store import History, PostgresHistory
-from serving.parameters import EXAMPLES, BoxText, CallsignPrefix, FlightIdPath, Icao24, Icao24Path, Moment
+from serving.history_answers import (
+    FORMATS,
+    AltitudeBand,
+    Cursor,
+    FlightFigures,
+    FlightList,
+    GapList,
+    Instant,
+    Track,
+    dumps,
+)
+from serving.history_store import History, HistoryStore, PostgresHistory
+from serving.parameters import (
+    EXAMPLES,
+    Airport,
+    BoxText,
+    CallsignPrefix,
+    FlightIdPath,
+    Icao24,
+    Icao24Path,
+    Moment,
+    Registration,
+)
 from serving.problems import ProblemError, invalid, responses
 from serving.server import serve
+from serving.simplify import simplified
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
 ALL_AIRCRAFT: Final = (timedelta(hours=1), timedelta(hours=24))  # the window that is meant, and the longest
+SKY: Final = (
+    10_000  # flights at an instant: all that were ever in the air at once are more, and so is a page's patience
+)
 ONE_AIRCRAFT: Final = (timedelta(days=7), timedelta(days=31))  # an address narrows far more than an hour does
 
 _DESCRIPTION: Final = "Which flights there were and where they were: everything the platform has recorded."
@@ -39,17 +66,11 @@ _JSON: Final = "application/json"
 Clock = Callable[[], datetime]
 
 
-def _store(request: Request) -> History:
-    store: History = request.app.state.store
-    return store
-
-
 def _now(request: Request) -> datetime:
     now: datetime = request.app.state.clock()
     return now
 
 
-_Store = Annotated[History, Depends(_store)]
 _Now = Annotated[datetime, Depends(_now)]
 _CursorText = Annotated[
     Cursor,
@@ -92,6 +113,9 @@ class FlightsQuery(WindowQuery):
 
     icao24: Icao24 | None = Field(None, description="one aircraft", examples=[EXAMPLES["icao24"]])
     callsign: CallsignPrefix | None = Field(None, description="the callsign, whole", examples=["SWR38"])
+    registration: Registration | None = Field(None, description="the registration, whole", examples=["D-AIBD"])
+    departure_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LFPO"])
+    arrival_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LSZH"])
     bbox: BoxText | None = Field(None, description="flights that were in this box: west,south,east,north in degrees")
 
 
@@ -114,6 +138,34 @@ class TrackQuery(parameters.Query):
     """Parameters of a track."""
 
     format: str = Field("json", description=f"one of {', '.join(FORMATS)}", examples=[EXAMPLES["format"]])
+    error_m: float | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        allow_inf_nan=False,
+        description="leave out points that the way between the others tells within so many metres; absent: all points",
+        examples=[50],
+    )
+    error_ft: float = Field(
+        100, ge=1, le=10_000, allow_inf_nan=False, description="and within so many feet of altitude", examples=[100]
+    )
+
+
+class InstantQuery(parameters.Query):
+    """Parameters of the sky at an instant."""
+
+    time: Moment = Field(description="ISO 8601 or Unix seconds", examples=[EXAMPLES["time"]])
+    bbox: BoxText | None = Field(None, description="west,south,east,north in degrees; absent: everywhere")
+    limit: int = Field(SKY, ge=1, le=SKY, description="at most so many flights", examples=[EXAMPLES["limit"]])
+
+
+class GapsQuery(parameters.Query):
+    """Parameters of the gaps."""
+
+    from_time: Moment | None = Field(
+        None, alias="from", description="start of the window; absent: a day before its end"
+    )
+    to_time: Moment | None = Field(None, alias="to", description="end of the window; absent: now")
 
 
 routes = APIRouter(tags=["history"])
@@ -122,10 +174,11 @@ routes = APIRouter(tags=["history"])
 @routes.get(
     "/v1/flights", summary="Flights within a window of time", response_model=FlightList, responses=responses(422, 503)
 )
-async def flights(query: Annotated[FlightsQuery, Query()], store: _Store, now: _Now) -> Response:
+async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, now: _Now) -> Response:
     """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once."""
     start, end = query.window(now, *ALL_AIRCRAFT)
-    return await _page(store, query, start, end, icao24=query.icao24, callsign=query.callsign, bbox=query.bbox)
+    filters = query.model_dump(include={"icao24", "callsign", "registration", "departure_airport", "arrival_airport"})
+    return await _page(store, query, start, end, **filters, bbox=query.bbox)
 
 
 @routes.get(
@@ -135,11 +188,11 @@ async def flights(query: Annotated[FlightsQuery, Query()], store: _Store, now: _
     responses=responses(422, 503),
 )
 async def aircraft_flights(
-    icao24: Icao24Path, query: Annotated[WindowQuery, Query()], store: _Store, now: _Now
+    icao24: Icao24Path, query: Annotated[WindowQuery, Query()], store: HistoryStore, now: _Now
 ) -> Response:
     """A page of flights, the newest first. Without from and to: the last seven days. At most 31 days at once."""
     start, end = query.window(now, *ONE_AIRCRAFT)
-    return await _page(store, query, start, end, icao24=icao24, callsign=None, bbox=None)
+    return await _page(store, query, start, end, icao24=icao24)
 
 
 async def _page(store: History, query: WindowQuery, start: datetime, end: datetime, **filters: Any) -> Response:
@@ -161,7 +214,7 @@ async def _page(store: History, query: WindowQuery, start: datetime, end: dateti
 @routes.get(
     "/v1/flights/{flight_id}", summary="One flight", response_model=FlightFigures, responses=responses(404, 422, 503)
 )
-async def flight(flight_id: FlightIdPath, store: _Store) -> Response:
+async def flight(flight_id: FlightIdPath, store: HistoryStore) -> Response:
     """A flight with its figures: average ground speed, maximum altitude, distance, duration."""
     row = await store.flight(parse_flight_id(flight_id))
     if row is None:
@@ -175,8 +228,8 @@ async def flight(flight_id: FlightIdPath, store: _Store) -> Response:
     response_model=Track,
     responses=responses(400, 404, 422, 503),
 )
-async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: _Store) -> Response:
-    """All positions in order of time."""
+async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
+    """All positions in order of time, or those that are enough for a stated error."""
     chosen = FORMATS.get(query.format.lower())
     if chosen is None:
         detail = f"format: {query.format[:80]!r} is not available; available are {', '.join(FORMATS)}"
@@ -185,6 +238,8 @@ async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], 
     rows = await store.track(parse_flight_id(flight_id))
     if not rows:
         raise _no_such_flight(flight_id)
+    if query.error_m is not None:
+        rows = await asyncio.to_thread(simplified, rows, query.error_m, query.error_ft)
     return Response(chosen.write(flight_id, rows), media_type=chosen.media_type)
 
 
@@ -194,12 +249,33 @@ async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], 
     response_model=AltitudeBand,
     responses=responses(404, 422, 503),
 )
-async def altitude_band(flight_id: FlightIdPath, query: Annotated[BandQuery, Query()], store: _Store) -> Response:
+async def altitude_band(flight_id: FlightIdPath, query: Annotated[BandQuery, Query()], store: HistoryStore) -> Response:
     """How long and how often a flight was between two barometric altitudes, both included."""
     row = await store.altitude_band(parse_flight_id(flight_id), query.low_ft, query.high_ft)
     if row is None:
         raise _no_such_flight(flight_id)
     return Response(dumps(row), media_type=_JSON)
+
+
+@routes.get("/v1/positions", summary="The sky at an instant", response_model=Instant, responses=responses(422, 503))
+async def positions(query: Annotated[InstantQuery, Query()], store: HistoryStore) -> Response:
+    """Of each flight the newest position of the minute up to that time. Asked second by second it is a replay."""
+    rows = await store.instant(time=query.time, bbox=query.bbox, limit=query.limit + 1)
+    shown = rows[: query.limit]
+    body = {"time": query.time, "truncated": len(rows) > query.limit, "count": len(shown), "positions": shown}
+    # What was, stays: but late reports may still come for a day.
+    return Response(dumps(body), media_type=_JSON, headers={"Cache-Control": "public, max-age=60"})
+
+
+@routes.get("/v1/gaps", summary="Stretches without data", response_model=GapList, responses=responses(422, 503))
+async def gaps(query: Annotated[GapsQuery, Query()], store: HistoryStore, now: _Now) -> Response:
+    """Where data are missing for good, and where a backfill has brought them after all; the newest first."""
+    end = query.to_time or now
+    start = query.from_time or end - timedelta(days=1)
+    if start >= end:
+        raise invalid("from", f"the window would start at or after its end, {end:%Y-%m-%dT%H:%M:%SZ}")
+    found = await store.gaps(start, end)
+    return Response(dumps({"from": start, "to": end, "count": len(found), "gaps": found}), media_type=_JSON)
 
 
 def _no_such_flight(flight_id: str) -> ProblemError:
@@ -237,7 +313,10 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
         opened: History = app.state.store
         await opened.ready()
 
-    app = make_app("History API", _DESCRIPTION, routes, lifespan=lifespan, ready=ready)
+    every = APIRouter()
+    every.include_router(routes)
+    every.include_router(opensky_flights.routes)
+    app = make_app("History API", _DESCRIPTION, every, lifespan=lifespan, ready=ready)
     app.state.clock = clock
     if store is not None:
         app.state.store = store

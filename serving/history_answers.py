@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flight_platform.codec import iso_time
 from flight_platform.model import parse_flight_id
+from serving import exports
 from serving.live_answers import LiveFlight
 from serving.parameters import parse_moment
 
@@ -99,6 +100,39 @@ class FlightList(BaseModel):
     count: int = Field(description="flights on this page")
     next: str | None = Field(description="cursor of the next page; null on the last")
     flights: list[HistoryFlight]
+
+
+class Instant(BaseModel):
+    """The sky at an instant: of each flight the newest position of the minute before."""
+
+    model_config = ConfigDict(title="Instant")
+
+    time: datetime
+    truncated: bool = Field(description="true where there are more flights than limit")
+    count: int
+    positions: list[LiveFlight] = Field(description="in the order of flight ids")
+
+
+class Gap(BaseModel):
+    """A stretch for which data are missing for good: an empty sky there is not an empty sky."""
+
+    hop: str = Field(description="who lost them: source, feed, track, live or history")
+    source: str = Field(description="name of the source, where it is about one")
+    from_time: datetime
+    to_time: datetime | None = Field(description="null while it goes on")
+    reason: str
+    filled_at: datetime | None = Field(description="when a backfill brought the data after all")
+
+
+class GapList(BaseModel):
+    """The gaps that touch a window."""
+
+    model_config = ConfigDict(title="GapList", populate_by_name=True)
+
+    from_time: datetime = Field(alias="from")
+    to_time: datetime = Field(alias="to")
+    count: int
+    gaps: list[Gap]
 
 
 class Track(BaseModel):
@@ -228,4 +262,8 @@ class Format(NamedTuple):
 FORMATS: Final[dict[str, Format]] = {
     "json": Format("application/json", track_json),
     "geojson": Format("application/geo+json", track_geojson),
+    "gpx": Format("application/gpx+xml", exports.track_gpx),
+    "kml": Format("application/vnd.google-earth.kml+xml", exports.track_kml),
+    "csv": Format("text/csv", exports.track_csv),
+    "parquet": Format("application/vnd.apache.parquet", exports.track_parquet),
 }

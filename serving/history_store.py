@@ -7,9 +7,10 @@ answered where Postgres is away. It comes back by itself: each request that find
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import psycopg
+from fastapi import Depends, Request
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
@@ -42,11 +43,14 @@ class History(Protocol):
         *,
         from_time: datetime,
         to_time: datetime,
-        icao24: str | None,
-        callsign: str | None,
-        bbox: Box | None,
         limit: int,
         after: str | None,
+        icao24: str | None = None,
+        callsign: str | None = None,
+        registration: str | None = None,
+        departure_airport: str | None = None,
+        arrival_airport: str | None = None,
+        bbox: Box | None = None,
     ) -> list[Row]:
         """A page of flights, the newest first; `after` is the id of the last one on the page before."""
         ...
@@ -61,6 +65,14 @@ class History(Protocol):
 
     async def altitude_band(self, flight_id: int, low_ft: int, high_ft: int) -> Row | None:
         """How a flight was within a band of altitudes; None where there is no such flight."""
+        ...
+
+    async def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+        """The newest position of each flight within the minute up to a time, in the order of flight ids."""
+        ...
+
+    async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
+        """The gaps that touch a window, the newest first."""
         ...
 
 
@@ -97,7 +109,7 @@ class PostgresHistory:
 
     async def flights(self, **question: Any) -> list[Row]:
         """A page of flights, the newest first."""
-        box: Box | None = question.pop("bbox")
+        box: Box | None = question.pop("bbox", None)
         async with self._connection() as connection:
             return await queries.flights(connection, bbox=None if box is None else box.edges, **question)
 
@@ -118,6 +130,16 @@ class PostgresHistory:
         """How a flight was within a band of altitudes."""
         async with self._connection() as connection:
             return await queries.altitude_band(connection, flight_id, low_ft, high_ft)
+
+    async def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+        """The newest position of each flight within the minute up to a time."""
+        async with self._connection() as connection:
+            return await queries.instant(connection, time=time, bbox=None if bbox is None else bbox.edges, limit=limit)
+
+    async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
+        """The gaps that touch a window."""
+        async with self._connection() as connection:
+            return await queries.gaps(connection, from_time, to_time)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
@@ -142,6 +164,14 @@ class PostgresHistory:
             raise unavailable("the tables of history are not there yet: `flight migrate` makes them") from error
         except psycopg.OperationalError as error:
             raise unavailable("Postgres does not answer") from error
+
+
+async def _store(request: Request) -> History:  # async: FastAPI would take a thread for each plain one
+    store: History = request.app.state.store
+    return store
+
+
+HistoryStore = Annotated[History, Depends(_store)]
 
 
 async def _read_only(connection: AsyncConnection[TupleRow]) -> None:

@@ -44,6 +44,15 @@ EXAMPLES: Final[dict[str, str]] = {
     "low_ft": "10000",
     "high_ft": "20000",
     "format": "geojson",
+    "time": "2026-01-31T12:00:00Z",
+    "error_m": "50",
+    "error_ft": "100",
+    "registration": "D-AIBD",
+    "departure_airport": "LFPO",
+    "arrival_airport": "LSZH",
+    "begin": "1769860800",
+    "end": "1769864400",
+    "airport": "LSZH",
 }
 
 FIRST_YEAR: Final = 1970
@@ -114,6 +123,20 @@ def _callsign_prefix(text: str) -> str:
     return cleaned
 
 
+def _registration(text: str) -> str:
+    cleaned = text.strip().upper()
+    if not re.fullmatch(r"[A-Z0-9-]{2,10}", cleaned):
+        raise ValueError(f"{text[:80]!r} is no registration: two to ten letters, digits and hyphens, as painted on it")
+    return cleaned
+
+
+def _airport(text: str) -> str:
+    cleaned = text.strip().upper()
+    if not re.fullmatch(r"[A-Z0-9]{3,4}", cleaned):
+        raise ValueError(f"{text[:80]!r} is no airport: an ICAO location indicator is expected")
+    return cleaned
+
+
 def _source_name(text: str) -> str:
     if not SOURCE_NAME.fullmatch(text):
         raise ValueError(f"{text[:80]!r} is no source: the name of a feed in lower case")
@@ -150,6 +173,8 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [EXAMPLES["from"]]}),
 ]
 CallsignPrefix = Annotated[str, AfterValidator(_callsign_prefix), _text("[A-Za-z0-9]{1,8}")]
+Registration = Annotated[str, AfterValidator(_registration), _text("[A-Za-z0-9-]{2,10}")]
+Airport = Annotated[str, AfterValidator(_airport), _text("[A-Za-z0-9]{3,4}")]
 SourceName = Annotated[str, AfterValidator(_source_name), _text(SOURCE_NAME.pattern)]
 Icao24 = Annotated[str, AfterValidator(_address), _text(_ADDRESS_PATTERN)]
 FlightIdPath = Annotated[

@@ -16,6 +16,7 @@ from flight_platform.history.sql import query
 from flight_platform.model import address_of, parse_flight_id
 
 LONGEST_FLIGHT: Final = timedelta(hours=36)
+INSTANT: Final = timedelta(minutes=1)  # who was not heard of for so long is not in the sky any more
 BIRTH_TOLERANCE: Final = timedelta(seconds=5)  # a report that is late to its flight's birth by this much belongs to it
 
 Connection = AsyncConnection[Any]
@@ -28,15 +29,19 @@ async def flights(
     *,
     from_time: datetime,
     to_time: datetime,
-    icao24: str | None,
-    callsign: str | None,
-    bbox: Box | None,
     limit: int,
     after: int | str | None,
+    icao24: str | None = None,
+    callsign: str | None = None,
+    registration: str | None = None,
+    departure_airport: str | None = None,
+    arrival_airport: str | None = None,
+    bbox: Box | None = None,
 ) -> list[Row]:
     """Flights with a position in the window, `to_time` left out, the newest (first seen last) first.
 
-    `callsign` must match whole. `after` is the flight id, number or text, of the last one on the page before.
+    `callsign` and `registration` must match whole. A flight whose airports are not inferred yet matches none. `after`
+    is the flight id, number or text, of the last one on the page before.
     """
     west, south, east, north = bbox or (None, None, None, None)
     address = None if icao24 is None else address_of(icao24)
@@ -46,6 +51,9 @@ async def flights(
         "first_key": None if address is None else address << 32,
         "last_key": None if address is None else (address + 1 << 32) - 1,
         "callsign": callsign,
+        "registration": registration,
+        "departure_airport": departure_airport,
+        "arrival_airport": arrival_airport,
         "west": west,
         "south": south,
         "east": east,
@@ -74,6 +82,18 @@ async def altitude_band(conn: Connection, flight_id: int, low_ft: int, high_ft: 
     """
     parameters = {**_where_and_when(flight_id), "low_ft": low_ft, "high_ft": high_ft}
     return next(iter(await _rows(conn, "flights_altitude_band", parameters)), None)
+
+
+async def instant(conn: Connection, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+    """The newest position of each flight within the minute up to a time (included), in the order of flight ids."""
+    west, south, east, north = bbox or (None, None, None, None)
+    parameters = {"time": time, "west": west, "south": south, "east": east, "north": north, "limit": limit}
+    return await _rows(conn, "positions_instant", {**parameters, "from_time": time - INSTANT})
+
+
+async def gaps(conn: Connection, from_time: datetime, to_time: datetime) -> list[Row]:
+    """The gaps that touch a window, the newest first."""
+    return await _rows(conn, "gaps_in_window", {"from_time": from_time, "to_time": to_time})
 
 
 async def _rows(conn: Connection, name: str, parameters: dict[str, Any]) -> list[Row]:

@@ -42,8 +42,8 @@ export interface Flight {
   callsign?: string | null;
   registration?: string | null;
   type_code?: string | null;
-  origin?: string | null;
-  destination?: string | null;
+  departure_airport?: string | null;
+  arrival_airport?: string | null;
   first_time?: string | null;
   last_time?: string | null;
 }
@@ -123,7 +123,8 @@ export class Api {
   }
 
   async findFlights(by: "callsign" | "registration" | "icao24", text: string, signal?: AbortSignal): Promise<Flight[]> {
-    const query = `${by}=${encodeURIComponent(text)}&limit=5`;
+    const day = new Date(Date.now() - 86_340_000).toISOString(); // the longest window that is answered, less a minute
+    const query = `${by}=${encodeURIComponent(text)}&from=${day}&limit=5`;
     return (await ask<{ flights: Flight[] }>(`${this.historyBase}/v1/flights?${query}`, signal)).flights;
   }
 

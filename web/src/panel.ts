@@ -92,8 +92,8 @@ export class Panel {
 }
 
 function routeOf(flight: Flight): string {
-  if (!flight.origin && !flight.destination) return "";
-  return `${flight.origin ?? "?"} → ${flight.destination ?? "?"}`;
+  if (!flight.departure_airport && !flight.arrival_airport) return "";
+  return `${flight.departure_airport ?? "?"} → ${flight.arrival_airport ?? "?"}`;
 }
 
 /** A track as lines coloured by altitude, for the map's source; the world does not end at the antimeridian. */

@@ -78,8 +78,26 @@ page AS (
         UNION ALL
         SELECT flight_key, true FROM fresh
     ) AS found
-    WHERE %(after)s::bigint IS NULL
-        OR (flight_key & 4294967295, flight_key) < (%(after)s::bigint & 4294967295, %(after)s::bigint)
+    WHERE (
+            %(after)s::bigint IS NULL
+            OR (flight_key & 4294967295, flight_key) < (%(after)s::bigint & 4294967295, %(after)s::bigint)
+        )
+        AND (
+            %(registration)s::text IS NULL
+            OR EXISTS (
+                SELECT FROM reference.aircraft AS a
+                WHERE a.registration = %(registration)s AND a.icao24 = analytics.icao24_text(found.flight_key >> 32)
+            )
+        )
+        AND (
+            %(departure_airport)s::text IS NULL AND %(arrival_airport)s::text IS NULL
+            OR EXISTS (
+                SELECT FROM history.flights AS f
+                WHERE f.flight_id = found.flight_key
+                    AND (%(departure_airport)s::text IS NULL OR f.departure_airport = %(departure_airport)s)
+                    AND (%(arrival_airport)s::text IS NULL OR f.arrival_airport = %(arrival_airport)s)
+            )
+        )
     GROUP BY flight_key
     ORDER BY flight_key & 4294967295 DESC, flight_key DESC
     LIMIT %(limit)s

@@ -9,7 +9,7 @@ from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.history.partitions import ensure_hour
 from flight_platform.model import format_flight_id, make_flight_id
 from flight_platform.testing import migrated_database
-from tests.integration.serving.processes import reader
+from tests.integration.serving.processes import Reader, reader
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,24 @@ def _flight(address: int, callsign: str, longitude: float, points: int) -> tuple
         on_ground = number == 0
         rows.append((flight_id, time, time, degrees, round(longitude * 1e7), altitude_ft, on_ground, callsign))
     return format_flight_id(flight_id), rows
+
+
+def _looks_at_other_forms(history: Reader, flight: str) -> None:
+    """The same flight as a file, with fewer points, at an instant, and as OpenSky tells it."""
+    for form, start in (("gpx", b"<?xml"), ("kml", b"<?xml"), ("csv", b"flight_id,"), ("parquet", b"PAR1")):
+        answer = history.client.get(f"/v1/flights/{flight}/track?format={form}")
+        assert (answer.status_code, answer.content[: len(start)]) == (200, start)
+    assert history.get(f"/v1/flights/{flight}/track?error_m=50&error_ft=50")["count"] == 2
+    assert history.get(f"/v1/flights?{WINDOW}&registration=D-AIBD")["flights"] == []
+    assert history.get(f"/v1/flights?{WINDOW}&departure_airport=EDDF")["flights"] == []
+    sky = history.get("/v1/positions?time=2026-01-31T12:40:30Z&bbox=7,-1,9,10")
+    assert [(p["flight_id"], p["time"]) for p in sky["positions"]] == [(flight, "2026-01-31T12:40:00.000Z")]
+    assert history.get("/v1/positions?time=2026-01-31T10:00:00Z")["positions"] == []
+    assert history.get("/v1/gaps")["gaps"] == []
+    begin = int(START.timestamp())
+    assert len(history.get(f"/api/flights/all?begin={begin}&end={begin + 7200}")) == 6
+    assert len(history.get(f"/api/tracks/all?icao24=3c6444&time={begin + 60}")["path"]) == 61
+    assert history.get(f"/api/flights/arrival?airport=EDDF&begin={begin}&end={begin + 60}", 404)["status"] == 404
 
 
 def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> None:
@@ -91,6 +109,7 @@ def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> 
             }
             line = history.get(f"/v1/flights/{first}/track?format=geojson")["geometry"]
             assert (line["type"], line["coordinates"][10]) == ("LineString", [8.0, 1.0])
+            _looks_at_other_forms(history, first)
             band = history.get(f"/v1/flights/{first}/altitude-band?low_ft=10000&high_ft=20000")
             assert (band["seconds"], band["entries"]) == (600, 1)
             for path in ("", "/track", "/altitude-band?low_ft=0&high_ft=1"):

@@ -76,6 +76,14 @@ class FakeHistory:
             return None
         return {"flight_id": FLIGHT, "low_ft": low_ft, "high_ft": high_ft, "seconds": Decimal("1.5")}
 
+    async def instant(self, **question: Any) -> list[dict[str, Any]]:
+        self.asked.append(question)
+        return [dict(point) for point in self.points][: question["limit"]]
+
+    async def gaps(self, from_time: datetime, to_time: datetime) -> list[dict[str, Any]]:
+        self.asked.append({"from_time": from_time, "to_time": to_time})
+        return []
+
 
 def _ask(url: str, history: FakeHistory | None = None, *, now: datetime = NOW) -> httpx.Response:
     return ask(make_history(Settings.read(), history or FakeHistory(), lambda: now), url)
@@ -222,8 +230,31 @@ def test_geojson_of_one_position_is_a_point() -> None:
     assert feature["geometry"] == {"type": "Point", "coordinates": [2, 1]}
 
 
+def test_a_track_of_fewer_points_within_a_stated_error() -> None:
+    history = FakeHistory(points=[_point(n * 10, 47 + n * 0.01, 8) | {"altitude_ft": 1000} for n in range(50)])
+    whole = _ask(f"/v1/flights/{FLIGHT}/track", history).json()
+    enough = _ask(f"/v1/flights/{FLIGHT}/track?error_m=50", history).json()
+    assert (whole["count"], enough["count"]) == (50, 2)
+    assert enough["positions"][-1] == whole["positions"][-1]
+
+
+def test_the_sky_at_an_instant() -> None:
+    history = FakeHistory(points=[_point(n, 47, 8) for n in range(5)])
+    body = _ask("/v1/positions?time=2026-01-31T11:30:00Z&bbox=5,45,11,48&limit=3", history).json()
+    assert (body["count"], body["truncated"], body["time"]) == (3, True, "2026-01-31T11:30:00.000Z")
+    assert history.asked[0]["time"] == NOW - timedelta(minutes=30)
+    assert _ask("/v1/positions").status_code == 422
+
+
+def test_gaps_of_the_last_day() -> None:
+    history = FakeHistory()
+    assert _ask("/v1/gaps", history).json()["gaps"] == []
+    assert history.asked[0] == {"from_time": NOW - timedelta(days=1), "to_time": NOW}
+    assert _ask("/v1/gaps?from=2026-01-31T12:00:00Z&to=2026-01-31T11:00:00Z").status_code == 422
+
+
 def test_a_format_that_there_is_not_names_those_there_are() -> None:
-    answer = _ask(f"/v1/flights/{FLIGHT}/track?format=kml")
+    answer = _ask(f"/v1/flights/{FLIGHT}/track?format=shapefile")
     assert (answer.status_code, answer.json()["type"]) == (400, "/docs#format-not-available")
     assert "json, geojson" in answer.json()["detail"]
     assert answer.json()["errors"][0]["field"] == "format"
