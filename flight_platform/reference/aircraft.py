@@ -12,9 +12,8 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flight_platform.reference.files import ReferenceFileError, open_text
 
@@ -22,9 +21,8 @@ _ADDRESS: Final = re.compile(r"[0-9a-f]{6}")
 _MILITARY: Final = "1"  # of Mictronics' flags the first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aircraft:
-    """One aircraft, its fields in the order of `reference.aircraft`. None is unknown."""
+class Aircraft(NamedTuple):
+    """One aircraft, a row of `reference.aircraft` as aircraft_copy.sql takes it. None is unknown."""
 
     icao24: str
     registration: str | None

@@ -5,13 +5,13 @@ Readers see the old rows or the new ones, never neither. What is in a file is th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from flight_platform.history.sql import query
-from flight_platform.reference.aircraft import Aircraft, read_aircraft
+from flight_platform.reference.aircraft import read_aircraft
 from flight_platform.reference.airports import airport_rows
 from flight_platform.reference.files import ReferenceFileError, open_text
 from flight_platform.reference.runways import read_runways
@@ -44,16 +44,9 @@ def load_airports(connection: psycopg.Connection) -> Loaded:
 
 def load_aircraft(connection: psycopg.Connection, path: Path) -> Loaded:
     """Replaces the aircraft by those of a file of Mictronics or OpenSky."""
-    provider = ""
-
-    def rows() -> Iterable[Sequence[object]]:
-        nonlocal provider
-        aircraft: Aircraft
-        for aircraft in read_aircraft(path):
-            provider = aircraft.provider
-            yield tuple(asdict(aircraft).values())
-
-    return Loaded(table="reference.aircraft", rows=_replace(connection, "aircraft", rows(), path), provider=provider)
+    aircraft = list(read_aircraft(path))
+    rows = _replace(connection, "aircraft", aircraft, path)
+    return Loaded(table="reference.aircraft", rows=rows, provider=aircraft[0].provider)
 
 
 def load_runways(connection: psycopg.Connection, path: Path) -> Loaded:
