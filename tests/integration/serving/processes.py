@@ -35,7 +35,7 @@ class Reader:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ends the process with a signal; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=30)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def reader(name: str, **settings: Any) -> Iterator[Reader]:
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
     ):
         try:
-            wait_until(lambda: _healthy(process, client), 20, f"{name} API to answer")
+            wait_until(lambda: _healthy(process, client), 60, f"{name} API to answer")
             yield Reader(process, client)
         finally:
             if process.poll() is None:

@@ -12,7 +12,7 @@ from flight_platform.model import Emergency, format_flight_id
 from flight_platform.model import Kind as PositionKind
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
-from tests.integration.serving.filling import filled, position
+from tests.integration.serving.filling import WITHIN_S, filled, position
 from tests.integration.serving.processes import reader
 
 pytestmark = pytest.mark.integration
@@ -40,7 +40,7 @@ def test_what_was_written_is_what_is_read(live_server: EmbeddedLive) -> None:
     here, beyond = position(0xA00001, 89.8, 10.0), position(0xA00002, 89.8, -170.0)  # on either side of the pole
     flights = [zurich, alps, fiji, tonga, here, beyond]
     with filled(settings, *flights), reader("active", tile38_urls=live_server.url) as active:
-        wait_until(lambda: active.get("/v1/live")["count"] == 6, what="the snapshot to see all")
+        wait_until(lambda: active.get("/v1/live")["count"] == 6, WITHIN_S, "the snapshot to see all")
         world = active.get("/v1/live")
         assert {flight["flight_id"]: flight for flight in world["flights"]} == {
             record["flight_id"]: record for record in map(to_record, flights)
@@ -81,23 +81,23 @@ def test_one_of_two_live_servers_away_is_a_partial_answer_and_none_is_an_error(l
         flights = [position(0x3C6400 + number, 47.0, 8.0) for number in range(40)]
         with reader("active", tile38_urls=urls) as active:
             with filled(Settings.read(tile38_urls=urls), *flights):
-                wait_until(lambda: active.get("/v1/live")["count"] == 40, what="all flights")
+                wait_until(lambda: active.get("/v1/live")["count"] == 40, WITHIN_S, "all flights")
             second.stop()
             body = active.get(f"/v1/live?bbox={EVERYWHERE}")
             assert body["partial"] is True
             assert f"127.0.0.1:{second.port}" in body["missing"]
             assert 0 < body["count"] < 40
             assert active.get("/readyz")["status"] == "ready"
-            wait_until(lambda: active.get("/v1/live")["partial"], what="the snapshot to see it")
+            wait_until(lambda: active.get("/v1/live")["partial"], WITHIN_S, "the snapshot to see it")
             first.stop()
-            wait_until(lambda: active.client.get("/v1/live").status_code == 503, what="the snapshot to see that")
+            wait_until(lambda: active.client.get("/v1/live").status_code == 503, WITHIN_S, "the snapshot to see that")
             assert f"127.0.0.1:{first.port}" in active.get("/v1/live", 503)["detail"]
             assert active.client.get("/v1/live/tiles/0/0/0.json").status_code == 503
             assert f"127.0.0.1:{first.port}" in active.get("/readyz", 503)["detail"]
             assert active.get("/healthz") == {"status": "ok"}
             first.start()
             with filled(Settings.read(tile38_urls=first.url), *flights):
-                wait_until(lambda: active.client.get("/readyz").status_code == 200, 20, "readiness again")
+                wait_until(lambda: active.client.get("/readyz").status_code == 200, WITHIN_S, "readiness again")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

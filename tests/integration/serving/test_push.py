@@ -22,13 +22,12 @@ from flight_platform.model import Position, format_flight_id
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
 from protos.flight.v1 import api_pb2
-from tests.integration.serving.filling import Filling, filled, position
+from tests.integration.serving.filling import WITHIN_S, Filling, filled, position
 from tests.integration.serving.processes import Reader, reader
 
 pytestmark = pytest.mark.integration
 
 ALPS = "5,45,11,48"
-WITHIN_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def active(settings: Settings) -> Iterator[Reader]:
 def sky(settings: Settings, active: Reader) -> Iterator[Filling]:
     """A sky with one flight over the Alps, which the process has seen."""
     with filled(settings, position(0x3C6444, 46.5, 8.0)) as filling:
-        wait_until(lambda: active.get("/v1/live")["count"] >= 1, what="the process to see the sky")
+        wait_until(lambda: active.get("/v1/live")["count"] >= 1, WITHIN_S, "the process to see the sky")
         yield filling
 
 
@@ -119,7 +118,7 @@ def test_a_stream_is_resumed_where_it_broke_off(active: Reader, sky: Filling) ->
         last = str(until(stream, "status")["id"])
     sky.write(position(0x3C6444, 46.7, 8.2))
     sky.write(position(0x4B1801, 47.5, 8.5))
-    wait_until(lambda: active.get("/v1/live?fields=icao24")["count"] >= 2, what="the process to see both")
+    wait_until(lambda: active.get("/v1/live?fields=icao24")["count"] >= 2, WITHIN_S, "the process to see both")
     with events(active, "fields=latitude", **{"Last-Event-ID": last}) as stream:
         told: dict[str, list[float]] = {}
         for name, data in stream:
@@ -147,7 +146,7 @@ def test_a_websocket_has_the_same_events_and_may_look_elsewhere(active: Reader, 
         assert "3c6444" in addresses(hear(socket, "enter"))
         assert hear(socket, "status")["id"].isdecimal()
         sky.write(position(0xC88001, -18.0, 179.5))
-        wait_until(lambda: active.get("/v1/live?bbox=175,-30,-175,-10")["count"] == 1, what="Fiji")
+        wait_until(lambda: active.get("/v1/live?bbox=175,-30,-175,-10")["count"] == 1, WITHIN_S, "Fiji")
         socket.send(json.dumps({"bbox": "175,-30,-175,-10"}))
         while "c88001" not in addresses(hear(socket, "enter")):
             pass
