@@ -1,13 +1,13 @@
 """Asset `history/archive`: whole days as Parquet files; and the job that brings days back.
 
-What: a day's chunks become one file, sorted by flight and time. When: `days_to_archive` looks each ten minutes for days
-that ended 26 hours ago (a report may be a day late), have nothing raw, and are not in the archive as they are: so days
-of a downtime and days that were given late rows follow by themselves. Why: what is old is cheap there, readable without
-the platform, and may leave the database (`retention.py`). How is the matter of `flight_platform/history/archive.py`.
+What: a day's chunks become one file, sorted by flight and time. When: `days_to_archive` looks each minute for days that
+ended FLIGHT_ARCHIVE_AFTER_H ago (26 hours: a report may be a day late), have nothing raw, and are not in the archive as
+they are: so days of a downtime and days that were given late rows follow by themselves. Why: what is old is cheap there
+and readable without the platform, and may leave the database. How: `flight_platform/history/archive.py`.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import dagster as dg
@@ -81,7 +81,7 @@ with accepted():
 
 @dg.sensor(
     job=archive_days,
-    minimum_interval_seconds=600,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for each settled day that is not in the archive as it is in the database.",
 )
@@ -90,9 +90,10 @@ def days_to_archive(context: dg.SensorEvaluationContext, platform: Platform) -> 
     if is_busy(context.instance, archive_days.name):
         yield dg.SkipReason("the last runs have not ended")
         return
-    now = datetime.now(UTC)
-    with platform.connect() as connection:
-        days = ready_days(connection, now, since=START.date())
+    now, settings = datetime.now(UTC), platform.settings()
+    settled = timedelta(hours=settings.archive_after_h)
+    with platform.connect(settings) as connection:
+        days = ready_days(connection, now, settled=settled, since=START.date())
     if not days:
         yield dg.SkipReason("every settled day is in the archive as it is")
     for day in days[:DAYS_A_ROUND]:

@@ -32,6 +32,8 @@ def up(
     from flight_platform.settings import Settings
 
     settings = Settings.read()
+    if demo and "archive_after_h" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"archive_after_h": 0.1})  # yesterday is to be seen in the archive today
     supervisor = Supervisor(settings)
     if supervisor.running():
         _up_already(settings, supervisor, demo=demo)
@@ -69,6 +71,7 @@ def _bring_up(settings: "Settings", supervisor: "Supervisor", programs: "list[Pr
     bring_up.lay_out(settings, progress)
     bring_up.start_group("consumers", programs, supervisor)
     bring_up.start_group("apis", programs, supervisor)
+    bring_up.start_group("edge", programs, supervisor)
     if demo:
         demo_run.load_pasts(settings, supervisor, paths, progress)
     bring_up.start_group("feeds", programs, supervisor)

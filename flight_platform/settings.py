@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     archive: Path = Field(
         Path("var/archive"), examples=["/srv/flight/archive"], description="folder of the Parquet archive, a file a day"
     )
+    archive_after_h: float = Field(
+        26, ge=0, examples=[26], description="a day is archived so long after its end: reports may be a day late"
+    )
     keep_days: int = Field(
         90, ge=2, le=36_500, examples=[90], description="days that stay in Postgres; older: in the archive alone"
     )

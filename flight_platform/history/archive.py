@@ -84,21 +84,24 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def due_days(connection: psycopg.Connection[Any], now: datetime, *, since: date | None = None) -> list[date]:
-    """The settled days that are not in the archive as they are in the database, oldest first."""
+def due_days(
+    connection: psycopg.Connection[Any], now: datetime, *, settled: timedelta = SETTLED, since: date | None = None
+) -> list[date]:
+    """The days that ended so long ago and are not in the archive as they are in the database, oldest first."""
     parameters = {
         "from_time": start_of(since or date(1970, 1, 1)),
-        "to_time": start_of((now - SETTLED).astimezone(UTC).date()),
+        "to_time": start_of((now - settled).astimezone(UTC).date()),
     }
     return [start.astimezone(UTC).date() for (start,) in connection.execute(query("archive_due"), parameters)]
 
 
-def ready_days(connection: psycopg.Connection[Any], now: datetime, *, since: date | None = None) -> list[date]:
+def ready_days(
+    connection: psycopg.Connection[Any], now: datetime, *, settled: timedelta = SETTLED, since: date | None = None
+) -> list[date]:
     """Those of the due days that have nothing raw any more, and so can be archived now."""
-    days = due_days(connection, now, since=since)
-    return [
-        day for day in days if not connection.execute(query("archive_raw_hours"), {"start": start_of(day)}).fetchone()
-    ]
+    days = due_days(connection, now, settled=settled, since=since)
+    raw = query("archive_raw_hours")
+    return [day for day in days if connection.execute(raw, {"start": start_of(day)}).fetchone() is None]
 
 
 def archive_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> Archived:
@@ -240,13 +243,17 @@ def verify_day(connection: psycopg.Connection[Any], folder: Path, day: date) -> 
         for columns in _batches(path):
             _add(tallies, columns)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ArchiveError(f"{path} cannot be read ({error}). Archive the day again: flight archive write --from {day}") from error
+        raise ArchiveError(
+            f"{path} cannot be read ({error}). Archive the day again: flight archive write --from {day}"
+        ) from error
     recorded = connection.execute(query("archive_hours"), {"start": start_of(day)}).fetchall()
     books = {_number(hour): (rows, total) for hour, _, _, rows, total, *_ in recorded if rows is not None}
     if tallies != {hour: tally for hour, tally in books.items() if tally[0]}:
         wrong = sorted(hour for hour in tallies.keys() | books.keys() if tallies.get(hour, (0, 0)) != books.get(hour))
         names = ", ".join(f"{_moment(hour):%H:00}" for hour in wrong)
-        raise ArchiveError(f"{path} is not what is on record of {names}. Archive the day again: flight archive write --from {day}")
+        raise ArchiveError(
+            f"{path} is not what is on record of {names}. Archive the day again: flight archive write --from {day}"
+        )
     connection.execute(query("archive_verified"), {"day": day})
 
 

@@ -235,7 +235,11 @@ def shrink(connection: psycopg.Connection[Any], hour: datetime) -> bool:
         return False
     connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
     try:
-        connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(leaf))
+        for attempt in stamina.retry_context(
+            on=psycopg.errors.LockNotAvailable, attempts=_TRIES, timeout=None, wait_initial=0.2, wait_jitter=0
+        ):
+            with attempt:
+                connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(leaf))
     except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable) as error:
         log.info("leaf_not_shrunk", hour=hour.isoformat(), problem=str(error).strip())
         return False
