@@ -155,7 +155,8 @@ with accepted():
                 judgement = judge_hour(settings, connection, hour_of(key), read, reported=True)
                 context.add_asset_metadata(_metadata(summary(connection, hour_of(key)), judgement), partition_key=key)
                 found += results(judgement)
-                context.log.info("%s: %s", key, "; ".join(f["name"] for f in judgement.failures) or "as expected")
+                red = "; ".join(f"{failure['name']}: {failure['observed']}" for failure in judgement.failures)
+                context.log.info("%s %s", key, f"is red: {red}" if red else "is as expected")
             publish_and_settle(settings, connection, datetime.now(UTC))
         yield dg.MaterializeResult(asset_key=KEY)
         # A check is an output of its own, which evaluations by partition do not stand for.
