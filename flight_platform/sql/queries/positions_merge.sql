@@ -7,7 +7,9 @@ touched AS (
     SELECT DISTINCT flight_id, hour FROM staged WHERE hour = ANY (%(chunked_hours)s::timestamptz[])
 ),
 chunked AS MATERIALIZED (
-    SELECT p.flight_id, p.time FROM touched INNER JOIN history.chunk_positions AS p USING (flight_id, hour)
+    SELECT p.flight_id, p.time
+    FROM touched INNER JOIN history.chunk_positions AS p USING (flight_id, hour)
+    WHERE p.hour = ANY (%(chunked_hours)s::timestamptz[]) -- the planner leaves the other days out
 ),
 written AS (
     INSERT INTO history.positions (
