@@ -36,7 +36,7 @@ def forget_it(context: dg.OpExecutionContext, config: ForgetConfig, platform: Pl
             actor=config.by,
             told=lambda step: context.log.info(step),
         )
-    context.add_output_metadata({**done.counts, "rule": done.rule_id, "audit": done.audit_id})
+    context.add_output_metadata({**done.counts, "rules": done.rule_ids, "audit": done.audit_id})
     return dict(done.counts)
 
 

@@ -54,7 +54,7 @@ def _forget(subject: "Subject", *, reason: str, by: str, as_json: bool) -> None:
     if as_json:
         say_json(
             {
-                "rule_id": done.rule_id,
+                "rule_ids": done.rule_ids,
                 "addresses": done.addresses,
                 "erased": dict(done.counts),
                 "audit_id": done.audit_id,
@@ -62,4 +62,5 @@ def _forget(subject: "Subject", *, reason: str, by: str, as_json: bool) -> None:
         )
         return
     erased = ", ".join(f"{count} {store}" for store, count in done.counts.items() if count) or "nothing was there"
-    say(f"{subject} is forgotten: {erased}. Rule {done.rule_id} keeps it out; audit {done.audit_id}")
+    rules = ", ".join(map(str, done.rule_ids))
+    say(f"{subject} is forgotten: {erased}. Rule {rules} keeps it out; audit {done.audit_id}")

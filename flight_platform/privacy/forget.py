@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -26,7 +26,7 @@ from flight_platform.privacy.archived import archived_flights_under, erase_archi
 from flight_platform.privacy.audit import Action, record
 from flight_platform.privacy.erasing import erase_derived, erase_positions, flights_under
 from flight_platform.privacy.live import erase_live
-from flight_platform.privacy.rules import SEEN_WITHIN_S, Rule, Subject, add_rules, read_rules
+from flight_platform.privacy.rules import SEEN_WITHIN_S, Rule, Subject, add_rules
 from flight_platform.privacy.target import Span, Target
 from flight_platform.privacy.tracking import tell_trackers_to_forget
 from flight_platform.settings import Settings
@@ -43,7 +43,7 @@ class NotAllForgottenError(FlightError):
 class Forgotten:
     """What was erased: rows and copies by store. `left` says what could not be reached, and why."""
 
-    rule_id: int
+    rule_ids: list[int]
     addresses: list[str]
     counts: Counter[str] = field(default_factory=Counter)
     left: dict[str, str] = field(default_factory=dict)
@@ -65,25 +65,38 @@ def forget(
     Raises NotAllForgottenError where a store did not answer: all others are done by then.
     """
     told("the rule at the doors")
-    rule = Rule(subject=subject, treatment=Treatment.DROP, reason=f"forgotten: {reason}", address=subject.icao24)
-    (rule_id,) = add_rules(connection, [rule], actor=actor)
-    addresses = sorted({one.address for one in read_rules(connection) if one.rule_id == rule_id and one.address})
-    if subject.registration is not None and not addresses:
-        raise FlightError(
-            f"no aircraft of registration {subject} is known (reference.aircraft): the rule stands and will hold once "
-            "it is; to erase what there is, name the address"
-        )
+    addresses = _addresses(connection, subject)
+    named = [Subject(icao24=icao24) for icao24 in addresses] or [subject]
+    rules = [
+        Rule(subject=one, treatment=Treatment.DROP, reason=f"forgotten: {reason}", address=one.icao24) for one in named
+    ]
+    done = Forgotten(rule_ids=add_rules(connection, rules, actor=actor), addresses=addresses)
     target = Target(addresses=frozenset(addresses), callsign=subject.callsign)
-    done = Forgotten(rule_id=rule_id, addresses=addresses)
     try:
         _forget_in_stores(settings, connection, target, done, told, wait)
     finally:
-        detail = {"rule_id": rule_id, "erased": dict(done.counts), "left": done.left}
+        detail = {"rule_ids": done.rule_ids, "erased": dict(done.counts), "left": done.left}
         done.audit_id = record(connection, actor, Action.FORGET, str(subject), reason, detail)
     if done.left:
         left = "; ".join(f"{store}: {problem}" for store, problem in done.left.items())
         raise NotAllForgottenError(f"not all of {subject} is erased ({left}). What was reached is; run it again")
     return done
+
+
+def _addresses(connection: Connection, subject: Subject) -> list[str]:
+    """The addresses that it has now. A registration may pass to another aircraft; this one stays forgotten."""
+    if subject.registration is None:
+        return [subject.icao24] if subject.icao24 else []
+    found = [
+        icao24
+        for (icao24,) in connection.execute(query("aircraft_of_registration"), {"registration": subject.registration})
+    ]
+    if not found:
+        raise FlightError(
+            f"no aircraft of registration {subject} is known: name the address, or load a table of aircraft that has "
+            "it (flight reference load)"
+        )
+    return found
 
 
 def _forget_in_stores(
@@ -98,9 +111,9 @@ def _forget_in_stores(
         connection.execute(query("erase_barrier"))  # every batch that is written from now on has seen the rule
     told("history: in Postgres and in the archive")
     spans = target.spans(_flights(settings, connection, target, done))
-    _erase_history(settings, connection, target, spans, done)
+    _erase_history(settings, connection, target, spans, done, told)
     told("what feeds had not seen yet")
-    wait(_until_feeds_know(connection, done.rule_id))
+    wait(_until_feeds_know(connection, done.rule_ids))
     with _reaching("live", done):
         done.counts["live"] = erase_live(settings, target)
     with _reaching("trackers", done):
@@ -118,16 +131,23 @@ def _flights(settings: Settings, connection: Connection, target: Target, done: F
 
 
 def _erase_history(
-    settings: Settings, connection: Connection, target: Target, spans: list[Span], done: Forgotten
+    settings: Settings,
+    connection: Connection,
+    target: Target,
+    spans: list[Span],
+    done: Forgotten,
+    told: Callable[[str], None],
 ) -> None:
     erased: Counter[datetime] = Counter()
     for hour in erase_positions(connection, spans):
         erased[hour.hour] += hour.raw + hour.chunk_rows
+        told(f"{hour.hour:%Y-%m-%d %H:00}: {erased[hour.hour]} positions")
     done.counts["positions"], done.counts["hours"] = erased.total(), len(erased)
     done.counts += erase_derived(connection, target, spans)
     with _reaching("archive", done):
-        for _day, rows in erase_archive(connection, settings.archive, spans, erased):
+        for day, rows in erase_archive(connection, settings.archive, spans, erased):
             done.counts["archived"] += rows
+            told(f"archive of {day}: {rows} positions")
 
 
 @contextmanager
@@ -144,8 +164,8 @@ def _tracked(target: Target, spans: list[Span]) -> list[str]:
     return sorted(target.addresses | {icao24_of(first >> 32) for first, last in spans if first == last})
 
 
-def _until_feeds_know(connection: Connection, rule_id: int) -> float:
-    """Seconds until every feed has looked at the list since the rule was made."""
-    row = connection.execute("SELECT added_at FROM ops.block_list WHERE rule_id = %s", [rule_id]).fetchone()
-    age_s = (datetime.now(UTC) - row[0]).total_seconds() if row else 0.0
+def _until_feeds_know(connection: Connection, rule_ids: list[int]) -> float:
+    """Seconds until every feed has looked at the list since the rules were made."""
+    row = connection.execute(query("block_list_age"), {"rule_ids": rule_ids}).fetchone()
+    age_s = float(row[0]) if row and row[0] is not None else 0.0
     return max(0.0, SEEN_WITHIN_S + _SLACK_S - age_s)

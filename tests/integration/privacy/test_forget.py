@@ -211,7 +211,7 @@ def test_it_does_not_come_back_from_kafka(settings: Settings, past: psycopg.Conn
 def test_to_forget_twice_does_no_harm(settings: Settings, past: psycopg.Connection) -> None:
     first = forgotten(settings, past, icao24=FORGOTTEN)
     second = forgotten(settings, past, icao24=FORGOTTEN)
-    assert second.rule_id == first.rule_id
+    assert second.rule_ids == first.rule_ids
     assert not +second.counts
     assert past.execute("SELECT count(*) FROM ops.audit WHERE action = 'forget'").fetchone() == (2,)
 
@@ -229,7 +229,11 @@ def test_by_registration_by_its_address(settings: Settings, past: psycopg.Connec
     with pytest.raises(FlightError, match="name the address"):
         forgotten(settings, past, registration="EI-ABC")
     past.execute("INSERT INTO reference.aircraft (icao24, registration) VALUES (%s, 'EI-ABC')", [FORGOTTEN])
+    assert past.execute("SELECT count(*) FROM ops.block_list").fetchone() == (0,)
     assert forgotten(settings, past, registration="ei-abc").addresses == [FORGOTTEN]
+    past.execute("UPDATE reference.aircraft SET icao24 = '3c0001'")  # the registration passes on, the rule does not
+    assert fill(past, reports(FORGOTTEN)).withheld == 300
+    assert fill(past, reports("3c0001")).withheld == 0
     assert FORGOTTEN not in set.union(*aircraft(past).values())
 
 
