@@ -188,14 +188,17 @@ def taken_apart(
 
 def _taken(buffer: bytes, kind: str, place: Array, length: Array) -> Array:
     if kind == "text":
-        texts = _anywhere(buffer, f"S{_WIDEST}")[place]
-        octets = texts.view(np.uint8).reshape(len(texts), _WIDEST)
-        octets[np.arange(_WIDEST) >= length[:, None]] = 0
+        width = max(1, min(int(length.max(initial=0)), _WIDEST))
+        texts = _anywhere(buffer, f"S{width}")[place]
+        if len(texts) and length.min() < width:
+            octets = texts.view(np.uint8).reshape(len(texts), width)
+            octets[np.arange(width) >= length[:, None]] = 0
         return texts
     values = _anywhere(buffer, _NUMBER.get(kind, kind))[place]
     if kind == "timestamp":
         values = values // 1000 + _POSTGRES_EPOCH_MS
-    values[length <= 0] = 0
+    if len(values) and length.min() == 0:
+        values[length == 0] = 0
     return values
 
 
