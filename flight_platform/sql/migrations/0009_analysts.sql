@@ -66,9 +66,8 @@ RETURNS SETOF analytics.positions
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.*
-    FROM analytics.positions AS p
-    WHERE p.time >= from_time AND p.time < to_time
-        AND p.latitude >= south AND p.latitude <= north
+    FROM analytics.positions_between(from_time, to_time) AS p
+    WHERE p.latitude >= south AND p.latitude <= north
         AND CASE
             WHEN west <= east THEN p.longitude >= west AND p.longitude <= east
             ELSE p.longitude >= west OR p.longitude <= east
@@ -85,9 +84,8 @@ RETURNS SETOF analytics.positions
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT p.*
-    FROM analytics.positions AS p
-    WHERE p.time >= from_time AND p.time < to_time
-        AND p.latitude >= positions_near.latitude - within_nm / 59.5
+    FROM analytics.positions_between(from_time, to_time) AS p
+    WHERE p.latitude >= positions_near.latitude - within_nm / 59.5
         AND p.latitude <= positions_near.latitude + within_nm / 59.5
         AND analytics.distance_nm(positions_near.latitude, positions_near.longitude, p.latitude, p.longitude)
         <= within_nm;

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from geographiclib.geodesic import Geodesic
 
-from flight_platform.history.partitions import HOUR, ensure_ahead
+from flight_platform.history.partitions import HOUR, ensure_ahead, ensure_chunk_day
 from flight_platform.model import format_flight_id, make_flight_id
 from serving.history_answers import track_geojson
 from tests.integration.history.filling import fill
@@ -167,13 +167,19 @@ def test_geojson_of_an_unknown_flight_is_unknown(analyst: psycopg.Connection) ->
 
 
 def leaves(analyst: psycopg.Connection, statement: str, *parameters: Any) -> set[str]:
+    """The hours of raw positions and the days of chunks that a statement reads."""
     plan = analyst.execute(f"EXPLAIN {statement}".encode(), parameters).fetchall()
-    return {word for (line,) in plan for word in re.findall(r"\bpositions_\d{10}\b", line)}
+    return {word for (line,) in plan for word in re.findall(r"\b(?:positions_\d{10}|chunks_\d{8})\b", line)}
 
 
-def test_they_prune(connection: psycopg.Connection, analyst: psycopg.Connection) -> None:
+@pytest.mark.parametrize(
+    "question",
+    ["positions_in_box(1, 2, 3, 4, %s, %s)", "positions_near(1, 2, 3, %s, %s)", "positions_between(%s, %s)"],
+    ids=["box", "circle", "between"],
+)
+def test_they_prune(question: str, connection: psycopg.Connection, analyst: psycopg.Connection) -> None:
     ensure_ahead(connection, NOW, days=2)
-    window = (NOW + HOUR, NOW + 2 * HOUR)
-    only = {"positions_2026092115"}
-    assert leaves(analyst, "SELECT * FROM positions_in_box(1, 2, 3, 4, %s, %s)", *window) == only
-    assert leaves(analyst, "SELECT * FROM positions_near(1, 2, 3, %s, %s)", *window) == only
+    for days in range(-3, 3):
+        ensure_chunk_day(connection, NOW + days * 24 * HOUR)
+    read = leaves(analyst, f"SELECT * FROM {question}", NOW + HOUR, NOW + 2 * HOUR)  # noqa: S608  # one of ours
+    assert read == {"positions_2026092115", "chunks_20260921"}
