@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flight_platform.model import parse_flight_id
@@ -66,7 +66,9 @@ class TrackQuery(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     icao24: Icao24 = Field(description="ICAO 24-bit address", examples=[EXAMPLES["icao24"]])
-    time: Seconds = Field(description="a time within the flight, Unix seconds", examples=[int(EXAMPLES["begin"])])
+    time: Seconds = Field(
+        0, description="a time within the flight, Unix seconds; 0 is now", examples=[int(EXAMPLES["begin"])]
+    )
 
 
 class Flight(BaseModel):
@@ -124,9 +126,9 @@ async def departures(query: Annotated[AirportQuery, Query()], store: HistoryStor
 
 @routes.get("/tracks/all", summary="The track of an aircraft", response_model=Track, responses=_errors)
 @routes.get("/tracks", include_in_schema=False)
-async def track(query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
+async def track(request: Request, query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
     """The flight of an aircraft at a time, with all its positions."""
-    moment = datetime.fromtimestamp(query.time, UTC)
+    moment = datetime.fromtimestamp(query.time, UTC) if query.time else request.app.state.clock()
     around = timedelta(minutes=1)
     found = await store.flights(
         from_time=moment - around, to_time=moment + around, icao24=query.icao24, limit=1, after=None
@@ -153,7 +155,7 @@ async def _flights(store: HistoryStore, window: tuple[datetime, datetime], **fil
 
 
 def flight_of(row: Row) -> dict[str, Any]:
-    """A flight as OpenSky writes it."""
+    """A flight as OpenSky writes it, and in its order: its own client takes the values by their place."""
     return {
         "icao24": row["icao24"].removeprefix("~"),
         "firstSeen": _seconds(row["first_time"]),

@@ -43,6 +43,16 @@ def test_flights_of_a_window() -> None:
     assert (flight["firstSeen"], flight["lastSeen"]) == (BEGIN, BEGIN + 3000)
     assert (flight["estDepartureAirport"], flight["estArrivalAirport"]) == ("EDDF", None)
     assert history.asked[0]["from_time"] == START
+    # OpenSky's own client takes the values by their place.
+    assert list(flight)[:6] == [
+        "icao24",
+        "firstSeen",
+        "estDepartureAirport",
+        "lastSeen",
+        "estArrivalAirport",
+        "callsign",
+    ]
+    assert len(flight) == 12
 
 
 @pytest.mark.parametrize(
@@ -63,6 +73,9 @@ def test_a_track() -> None:
     body = _ask(f"/api/tracks/all?icao24=3c6444&time={BEGIN}", FakeHistory([FLOWN], [POINT])).json()
     assert body["path"] == [[BEGIN, 50.033, 8.57, 11_278, 271.5, False]]
     assert (body["startTime"], body["endTime"], body["callsign"]) == (BEGIN, BEGIN, "DLH9")
+    history = FakeHistory([FLOWN], [POINT])
+    _ask("/api/tracks/all?icao24=3c6444&time=0", history)
+    assert history.asked[0]["from_time"] == START - timedelta(minutes=1), "0 is now"
 
 
 @pytest.mark.parametrize(
