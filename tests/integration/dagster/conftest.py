@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.testing import DatabaseUrls, migrated_database
@@ -21,3 +22,11 @@ def connection(database: DatabaseUrls) -> Iterator[psycopg.Connection]:
     """A connection to it, in autocommit."""
     with psycopg.connect(database["postgres_url"], autocommit=True) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_an_instance_is_left() -> Iterator[None]:
+    """Puts back what some of Dagster's contexts leave behind: the storage of a dead instance, which the next test that
+    resolves definitions, in whatever file, would trip over."""
+    with set_defs_state_storage(None):
+        yield
