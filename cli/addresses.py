@@ -8,7 +8,7 @@ from flight_platform.settings import Settings
 def addresses(settings: Settings) -> dict[str, str]:
     """Name and address of each server, without secrets."""
     from cli.postgres import where
-    from cli.programs import PROMETHEUS, alertmanager_url
+    from cli.programs import PROMETHEUS, alertmanager_url, has_edge
 
     monitoring = {}
     if shutil.which(PROMETHEUS):
@@ -16,8 +16,14 @@ def addresses(settings: Settings) -> dict[str, str]:
     if hub := alertmanager_url(settings):
         monitoring["Alertmanager"] = masked(hub)
     grpc = {} if settings.grpc_port is None else {"active API, gRPC": f"127.0.0.1:{settings.grpc_port}"}
+    edge = {}
+    if has_edge(settings):
+        edge["edge"] = f"http://127.0.0.1:{settings.edge_port}"
+        if settings.edge_tls_port is not None:
+            edge["edge, TLS"] = f"https://localhost:{settings.edge_tls_port}"
     return {
-        "map": f"http://127.0.0.1:{settings.active_port}/",
+        "map": f"http://127.0.0.1:{settings.edge_port if edge else settings.active_port}/",
+        **edge,
         "active API": f"http://127.0.0.1:{settings.active_port}",
         **grpc,
         "history API": f"http://127.0.0.1:{settings.history_port}",

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from cli import edge
 from cli.monitoring import configure
 from cli.preflight import check_ports, check_tools
-from cli.programs import ROOT, Program, code_socket, dagster_home
+from cli.programs import ROOT, Program, code_socket, dagster_home, has_edge, instances
 from cli.progress import Progress, ProgressHandler
 from cli.readiness import answers_ok, beats, wait_for
 from flight_platform.settings import Settings
@@ -53,6 +54,8 @@ def prepare(settings: Settings, programs: Sequence[Program], progress: Progress)
     (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     (home / "workspace.yaml").write_text(_WORKSPACE.format(socket=json.dumps(str(code_socket(settings)))))
     configure(settings, programs)
+    if has_edge(settings):
+        edge.configure(settings)
     return servers
 
 
@@ -128,7 +131,7 @@ def start_group(group: str, programs: Sequence[Program], supervisor: "Supervisor
 def wait_for_data_plane(
     settings: Settings, programs: Sequence[Program], supervisor: "Supervisor", progress: Progress
 ) -> None:
-    """Waits until every consumer beats and both APIs answer.
+    """Waits until every consumer beats, all APIs answer, and the edge in front of them.
 
     The active API is ready only with data to show, and the feeds come after it.
     """
@@ -136,10 +139,12 @@ def wait_for_data_plane(
         if program.group == "consumers":
             with progress.step(program.name):
                 wait_for(program.name, lambda name=program.name: beats(settings, name), supervisor, program.name)  # type: ignore[misc]
-    for name, port, path in (
-        ("api-active", settings.active_port, "healthz"),
-        ("api-history", settings.history_port, "readyz"),
-    ):
+    listed = instances(settings)
+    awaited = [(f"api-active-{one.number}", one.active_port, "healthz") for one in listed]
+    awaited += [(f"api-history-{one.number}", one.history_port, "readyz") for one in listed]
+    if has_edge(settings):
+        awaited.append(("edge", settings.edge_port, "healthz"))
+    for name, port, path in awaited:
         url = f"http://127.0.0.1:{port}/{path}"
         with progress.step(f"{name} on port {port}"):
             wait_for(name, lambda url=url: answers_ok(url), supervisor, name)  # type: ignore[misc]

@@ -41,7 +41,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.
     settings = Settings.read()
     shown = shown_settings(settings)
     versions = {name: _version(name) for name in _PACKAGES}
-    findings = [*tools(settings), *servers(settings), *alerting(settings)]
+    findings = [*tools(settings), *servers(settings), edge(settings), *alerting(settings)]
     failed = [finding for finding in findings if not finding.ok and finding.needed]
     if as_json:
         say_json(
@@ -159,6 +159,23 @@ def servers(settings: "Settings") -> list[Finding]:
     for number, url in enumerate(settings.tile38_urls, 1):
         found.append(_answer(f"live {number}", lambda url=url: live_answer(url), f"{start}FLIGHT_TILE38_URLS"))  # type: ignore[misc]
     return found
+
+
+def edge(settings: "Settings") -> Finding:
+    """HAProxy; without it each API is asked on its own port."""
+    from cli.programs import HAPROXY, has_edge
+    from cli.readiness import answers_ok
+
+    path = shutil.which(HAPROXY)
+    if path is None:
+        remedy = (
+            "install it (Debian: apt install haproxy openssl): `flight up` starts it, with two instances of each API"
+        )
+        return Finding(name="edge", ok=False, found="no haproxy", remedy=remedy, needed=False)
+    url = f"http://127.0.0.1:{settings.edge_port}/healthz"
+    ok = has_edge(settings) and answers_ok(url)
+    remedy = "start it with `flight up`; `flight logs edge` says why it does not run"
+    return Finding(name="edge", ok=ok, found=f"{path}, {url}", remedy=remedy, needed=False)
 
 
 def alerting(settings: "Settings") -> list[Finding]:

@@ -22,6 +22,7 @@ from cli import (
     gaps,
     grow_topics,
     hours,
+    keys,
     lifecycle,
     partitions,
     reference,
@@ -195,6 +196,10 @@ def _assemble_stores() -> None:
         "flight dead-letters replay 0:17 3:4",
     )
     _assemble_privacy()
+    known_keys = _group("keys", "Who may ask the edge for more, and for Dagster.", panel)
+    _add(known_keys, "add", keys.add, "flight keys add map-of-bern --rate 500", "flight keys add me --operator")
+    _add(known_keys, "list", keys.list_keys, "flight keys list", "flight keys list --json")
+    _add(known_keys, "revoke", keys.revoke, "flight keys revoke map-of-bern")
 
 
 def _assemble_privacy() -> None:

@@ -22,7 +22,13 @@ def configure(settings: Settings, programs: Sequence[Program]) -> None:
             hub = alertmanager_url(settings)
             known = [{"targets": [urlsplit(hub).netloc]}] if hub else []
             (home / "alertmanagers.json").write_text(json.dumps(known))
-            (home / "targets.json").write_text(json.dumps(list(targets(programs)), indent=1))
+            (home / "targets.json").write_text(json.dumps([*targets(programs), *_edge(settings, programs)], indent=1))
+
+
+def _edge(settings: Settings, programs: Iterable[Program]) -> list[dict[str, Any]]:
+    """HAProxy's own metrics, which have a port of their own."""
+    target = {"targets": [f"127.0.0.1:{settings.edge_metrics_port}"], "labels": {"process": "edge"}}
+    return [target for program in programs if program.group == "edge"]
 
 
 def targets(programs: Iterable[Program]) -> Iterable[dict[str, Any]]:

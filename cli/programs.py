@@ -1,7 +1,7 @@
 """What `flight up` runs: the list of programs, in the order in which they start. How they are run is `supervisor.py`'s.
 
-    servers (Kafka, Postgres, live) ──► control (Dagster) ──► consumers (track, live, history) ──► apis ──► feeds
-        ──► monitoring (Prometheus, Alertmanager)
+    servers (Kafka, Postgres, live) ──► control (Dagster) ──► consumers (track, live, history) ──► apis
+        ──► edge (HAProxy) ──► feeds ──► monitoring (Prometheus, Alertmanager)
 
 They stop in the opposite order: first who would raise an alarm, last what others write to.
 """
@@ -20,11 +20,14 @@ from urllib.parse import urlsplit
 from flight_platform.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-START_ORDER: Final = ("servers", "control", "consumers", "apis", "feeds", "monitoring")
+START_ORDER: Final = ("servers", "control", "consumers", "apis", "edge", "feeds", "monitoring")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FIRST_METRICS_PORT: Final = 9101
 PROMETHEUS: Final = "prometheus"  # these two as Debian names them
 ALERTMANAGER: Final = "prometheus-alertmanager"
+HAPROXY: Final = "haproxy"
+_INSTANCES: Final = 2  # of each API behind an edge: one may go
+_PORTS_BETWEEN: Final = 10
 _SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor binds "<path>.<pid>" first
 
 
@@ -48,6 +51,38 @@ class Program:
         return f"{self.group}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One of the instances of both APIs: its number, and where each listens."""
+
+    number: int
+    active_port: int
+    history_port: int
+    grpc_port: int | None
+
+
+def instances(settings: Settings) -> list[Instance]:
+    """The first is where the settings say, each other ten ports further; without an edge there is but the first."""
+
+    def further(port: int, number: int) -> int:
+        return port + _PORTS_BETWEEN * (number - 1)
+
+    return [
+        Instance(
+            number=number,
+            active_port=further(settings.active_port, number),
+            history_port=further(settings.history_port, number),
+            grpc_port=None if settings.grpc_port is None else further(settings.grpc_port, number),
+        )
+        for number in range(1, (_INSTANCES if has_edge(settings) else 1) + 1)
+    ]
+
+
+def has_edge(settings: Settings) -> bool:
+    """Whether there is an edge: HAProxy is installed, and it is known where the APIs will listen."""
+    return shutil.which(HAPROXY) is not None and settings.active_port != 0 and settings.history_port != 0
+
+
 def is_local(host: str | None) -> bool:
     """Whether an address is this machine's own: servers elsewhere are not ours to start."""
     return host in _LOOPBACK
@@ -60,13 +95,21 @@ def port_of(url: str, default: int) -> int:
 
 def programs(settings: Settings, feeds: tuple["Program", ...] = ()) -> list[Program]:
     """All programs of the platform, with `feeds`, in the order in which they start."""
-    listed = [*embedded_servers(settings), *_control(settings), *_data_plane(settings), *feeds, *_monitoring(settings)]
+    listed = [*embedded_servers(settings), *_control(settings), *_data_plane(settings), *_edge(settings), *feeds]
+    listed += _monitoring(settings)
     return sorted(listed, key=lambda program: START_ORDER.index(program.group))
 
 
-def flight(name: str, group: str, arguments: tuple[str, ...], metrics_port: int | None = None, **more: Any) -> Program:
-    """One of our own processes: a `flight` command with a name of its own."""
-    environment = {"FLIGHT_INSTANCE": name}
+def flight(
+    name: str,
+    group: str,
+    arguments: tuple[str, ...],
+    metrics_port: int | None = None,
+    settings: dict[str, str] | None = None,
+    **more: Any,
+) -> Program:
+    """One of our own processes: a `flight` command with a name of its own, and perhaps settings of its own."""
+    environment = {"FLIGHT_INSTANCE": name, **(settings or {})}
     if metrics_port is not None:
         environment["FLIGHT_METRICS_PORT"] = str(metrics_port)
     command = (sys.executable, "-m", "cli.main", *arguments)
@@ -112,9 +155,26 @@ def _data_plane(settings: Settings) -> list[Program]:
         flight("track-1", "consumers", ("track",), port(0), port=port(0)),
         flight("live-1", "consumers", ("live",), port(1), port=port(1)),
         flight("history-1", "consumers", ("history",), port(2), port=port(2)),
-        flight("api-active", "apis", ("serve", "active"), port=settings.active_port, setting="FLIGHT_ACTIVE_PORT"),
-        flight("api-history", "apis", ("serve", "history"), port=settings.history_port, setting="FLIGHT_HISTORY_PORT"),
+        *(_api("active", one.number, one.active_port, one.grpc_port) for one in instances(settings)),
+        *(_api("history", one.number, one.history_port) for one in instances(settings)),
     ]
+
+
+def _api(name: str, number: int, port: int, grpc_port: int | None = None) -> Program:
+    setting = f"FLIGHT_{name.upper()}_PORT"
+    own = {} if number == 1 else {setting: str(port)}
+    if grpc_port is not None and own:
+        own["FLIGHT_GRPC_PORT"] = str(grpc_port)
+    return flight(f"api-{name}-{number}", "apis", ("serve", name), settings=own, port=port, setting=setting)
+
+
+def _edge(settings: Settings) -> list[Program]:
+    """HAProxy where it is installed. What it is told is written by `edge.py`."""
+    if not has_edge(settings):
+        return []
+    # A master that reads all anew on SIGUSR2, and no connection is lost by that.
+    words = (HAPROXY, "-W", "-f", str(settings.var.resolve() / "edge" / "haproxy.cfg"))
+    return [Program(name="edge", group="edge", arguments=words, port=settings.edge_port, setting="FLIGHT_EDGE_PORT")]
 
 
 def _metrics_port(settings: Settings, number: int) -> int | None:

@@ -54,25 +54,28 @@ if [[ ${#missing[@]} -gt 0 ]]; then
     fi
 fi
 
-# Wanted and not needed: without them alerts go to FLIGHT_ALERT_URLS alone. Debian's packages would start services of
-# their own, which is declined for the moment of their installation: `flight up` runs both under its supervisor.
-install_monitoring() {
+# Wanted and not needed: without Prometheus and Alertmanager alerts go to FLIGHT_ALERT_URLS alone, without HAProxy there is
+# no edge and one instance of each API. Debian's packages would start services of their own, which is declined for the
+# moment of their installation: `flight up` runs all under its supervisor.
+install_wanted() {
     local policy=/usr/sbin/policy-rc.d declined=0
     if [[ ! -e $policy ]]; then
         printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && declined=1
     fi
-    echo "installing prometheus prometheus-alertmanager"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        prometheus prometheus-alertmanager; } > /dev/null 2>&1 ||
-        echo "setup: Prometheus and Alertmanager could not be installed; the platform does without them" >&2
+    echo "installing $*"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+        > /dev/null 2>&1 || echo "setup: $* could not be installed; the platform does without" >&2
     [[ $declined -eq 0 ]] || rm -f "$policy"
 }
-if ! command -v prometheus > /dev/null || ! command -v prometheus-alertmanager > /dev/null; then
+wanted=()
+for program in prometheus prometheus-alertmanager haproxy openssl; do
+    command -v "$program" > /dev/null || wanted+=("$program")
+done
+if [[ ${#wanted[@]} -gt 0 ]]; then
     if [[ $(id -u) -eq 0 ]] && command -v apt-get > /dev/null; then
-        install_monitoring
+        install_wanted "${wanted[@]}"
     else
-        echo "setup: no Prometheus and Alertmanager here, alerts go without them" \
-            "(Debian: sudo apt-get install prometheus prometheus-alertmanager)" >&2
+        echo "setup: not here, and the platform does without: ${wanted[*]} (Debian: sudo apt-get install ${wanted[*]})" >&2
     fi
 fi
 

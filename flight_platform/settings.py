@@ -128,6 +128,27 @@ class Settings(BaseSettings):
         8083, ge=1, le=65535, examples=[8083], description="flight.v1.LiveService of the active API"
     )
     history_port: int = Field(8082, ge=0, le=65535, examples=[8082])
+    edge_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        examples=["0.0.0.0"],  # noqa: S104  # an example
+        description="what the edge (HAProxy) listens on",
+    )
+    edge_port: int = Field(8080, ge=1, le=65535, examples=[8080])
+    edge_tls_port: int | None = Field(8443, ge=1, le=65535, examples=[8443])
+    edge_metrics_port: int = Field(8404, ge=1, le=65535, examples=[8404])
+    edge_live_port: int = Field(
+        19850, ge=1, le=65535, examples=[19850], description="any live server, where each holds every flight"
+    )
+    edge_certificate: Path | None = Field(
+        None, examples=["/etc/flight/edge.pem"], description="certificate and key in one PEM; unset: self-signed"
+    )
+    edge_rate: int = Field(
+        50, ge=1, examples=[50], description="requests a second of an address without a key, over ten seconds"
+    )
+    edge_connections: int = Field(
+        256, ge=1, examples=[256], description="connections that one address may have at once"
+    )
     dagster_port: int = Field(3000, ge=1, le=65535, examples=[3000])
     quality_url: str | None = Field(
         None,

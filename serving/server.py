@@ -58,9 +58,13 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Tells the application first when it is to stop."""
+    """Once it is to stop it takes no more connections, so that an edge asks another; then it tells the application."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
         drain = getattr(self.config.app.state, "drain", None)  # type: ignore[union-attr]
         if drain is not None:
             await drain()

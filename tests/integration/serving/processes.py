@@ -40,9 +40,9 @@ class Reader:
 
 @contextmanager
 def reader(name: str, **settings: Any) -> Iterator[Reader]:
-    """The active or the history API on a free port."""
-    port = free_port()
-    chosen = Settings.read(**{"grpc_port": free_port()} | settings | {f"{name}_port": port})
+    """The active or the history API, on free ports where none are given."""
+    chosen = Settings.read(**{"grpc_port": free_port(), f"{name}_port": free_port()} | settings)
+    port = chosen.active_port if name == "active" else chosen.history_port
     code = (
         f"from serving.{name} import run_{name}; from flight_platform.settings import Settings; "
         f"run_{name}(Settings.read())"

@@ -44,9 +44,19 @@ def test_everything_runs_on_this_machine_by_default(tmp_path: Path) -> None:
         "track-1",
         "live-1",
         "history-1",
-        "api-active",
-        "api-history",
+        "api-active-1",
+        "api-history-1",
     ]
+
+
+@pytest.mark.usefixtures("all_installed")
+def test_behind_an_edge_there_are_two_of_each_api(tmp_path: Path) -> None:
+    listed = {program.name: program for program in programs(Settings.read(var=tmp_path))}
+    apis = {name: program.port for name, program in listed.items() if program.group == "apis"}
+    assert apis == {"api-active-1": 8081, "api-active-2": 8091, "api-history-1": 8082, "api-history-2": 8092}
+    own = {"FLIGHT_INSTANCE": "api-active-2", "FLIGHT_ACTIVE_PORT": "8091", "FLIGHT_GRPC_PORT": "8093"}
+    assert listed["api-active-2"].environment == own
+    assert listed["edge"].port == 8080
 
 
 def test_servers_elsewhere_are_not_started_here() -> None:
@@ -173,7 +183,8 @@ def test_prometheus_is_told_where_our_processes_listen_and_where_the_hub_is(tmp_
     assert json.loads((home / "alertmanagers.json").read_text()) == [{"targets": ["127.0.0.1:9093"]}]
     told = {one["labels"]["process"]: one for one in json.loads((home / "targets.json").read_text())}
     assert told["track-1"] == {"targets": ["127.0.0.1:9101"], "labels": {"process": "track-1", "hop": "track"}}
-    assert told["api-history"] == {"targets": ["127.0.0.1:8082"], "labels": {"process": "api-history"}}
+    assert told["api-history-1"] == {"targets": ["127.0.0.1:8082"], "labels": {"process": "api-history-1"}}
     assert told["feed-paris"]["labels"]["hop"] == "feed"
+    assert told["edge"]["targets"] == ["127.0.0.1:8404"]
     assert (home / "rules" / "flight.yml").is_file()
     assert (tmp_path / "alertmanager" / "alertmanager.yml").is_file()

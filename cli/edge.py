@@ -1,0 +1,191 @@
+"""The edge: what HAProxy is told, and the certificate that it shows where no other is named.
+
+`render` is pure: settings in, text out. What each rule is for stands in `deploy/haproxy/haproxy.cfg` and docs/edge.md;
+who may ask how much is the matter of `keys.py`.
+"""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from cli.programs import ROOT, Instance, instances, socket_path
+from flight_platform.errors import ToolMissingError
+from flight_platform.settings import Settings
+
+WINDOW_S: Final = 10  # rates are over so long, so that a moment's haste is no offence; it is what Retry-After says, too
+_TEMPLATE: Final = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+_OPENSSL: Final = "openssl"
+_VALID_DAYS: Final = 365
+_ERRORS: Final = {
+    500: "A defect on our side",
+    502: "What answers here gave no answer that is one",
+    503: "Nothing that answers here runs now; try again",
+    504: "The answer took longer than a minute; ask for less",
+}
+
+
+def home(settings: Settings) -> Path:
+    """Where its configuration, its certificate and the file of keys are."""
+    return settings.var.resolve() / "edge"
+
+
+def keys_file(settings: Settings) -> Path:
+    """The keys by their hash: a map of HAProxy's."""
+    return home(settings) / "keys.map"
+
+
+def control_socket(settings: Settings) -> Path:
+    """Where the running edge takes orders."""
+    return socket_path(settings.var.resolve() / "run", "edge")
+
+
+def configure(settings: Settings) -> Path:
+    """Writes all that it reads; the path of its configuration."""
+    folder = home(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    keys_file(settings).touch(mode=0o600)
+    control_socket(settings).parent.mkdir(parents=True, exist_ok=True)
+    if settings.edge_tls_port is not None and settings.edge_certificate is None:
+        make_certificate(certificate(settings))
+    path = folder / "haproxy.cfg"
+    path.write_text(render(settings))
+    return path
+
+
+def certificate(settings: Settings) -> Path:
+    """Certificate and key in one PEM file."""
+    return settings.edge_certificate or home(settings) / "self-signed.pem"
+
+
+def make_certificate(path: Path) -> None:
+    """A self-signed one for this machine's names, unless one is there that holds for another week."""
+    if shutil.which(_OPENSSL) is None:
+        raise ToolMissingError(
+            "openssl is missing, which makes a certificate for the edge: install it (Debian: apt install openssl), "
+            "or name a certificate with FLIGHT_EDGE_CERTIFICATE"
+        )
+    week = str(7 * 86_400)
+    if path.exists() and _openssl("x509", "-in", str(path), "-noout", "-checkend", week).returncode == 0:
+        return
+    key, shown = path.with_suffix(".key"), path.with_suffix(".crt")
+    names = "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1"
+    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(_VALID_DAYS))
+    words = (*kind, "-subj", "/CN=localhost", "-addext", names, "-keyout", str(key), "-out", str(shown))
+    done = _openssl("req", *words)
+    if done.returncode != 0:
+        raise ToolMissingError(f"openssl could not make a certificate for the edge: {done.stderr.strip()[-300:]}")
+    path.touch(mode=0o600)
+    path.write_text(shown.read_text() + key.read_text())
+    key.unlink()
+
+
+def _openssl(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([_OPENSSL, *words], capture_output=True, text=True, check=False)
+
+
+def render(settings: Settings) -> str:
+    """Its configuration."""
+    tls = settings.edge_tls_port
+    host = settings.edge_host
+    real = settings.edge_certificate is not None
+    fields = {
+        "socket": control_socket(settings),
+        "account": _account(),
+        "errors": "\n".join(_error(status, detail) for status, detail in _ERRORS.items()),
+        "keys": keys_file(settings),
+        "window_s": WINDOW_S,
+        "bind": f"{host}:{settings.edge_port}",
+        "bind_tls": f"bind {host}:{tls} ssl crt {certificate(settings)} alpn h2,http/1.1" if tls else "",
+        # A key must not cross a network in the clear; on this machine's own addresses nobody listens.
+        "secure": ""
+        if tls is None
+        else f"http-request redirect location https://%[req.hdr(host),field(1,:)]:{tls}%[pathq] code 308 "
+        "unless { ssl_fc } || { dst 127.0.0.0/8 ::1 }",
+        "hsts": 'http-response set-header strict-transport-security "max-age=31536000" if { ssl_fc }' if real else "",
+        "anonymous": settings.edge_rate * WINDOW_S,
+        "connections": settings.edge_connections,
+        "dagster_port": settings.dagster_port,
+        "metrics_port": settings.edge_metrics_port,
+        "live": _replicas(settings),
+    }
+    return Template(_TEMPLATE.read_text()).substitute(fields | _refusals() | _servers(instances(settings)))
+
+
+def _account() -> str:
+    """As root it gives its rights away once it listens, where Debian's package has left an account for it."""
+    if os.geteuid() == 0:
+        with suppress(KeyError):
+            return f"user {pwd.getpwnam('haproxy').pw_name}\n    group haproxy"
+    return ""
+
+
+def _servers(listed: list[Instance]) -> dict[str, str]:
+    def lines(name: str, of: Any) -> str:
+        return "\n".join(f"    server {name}-{one.number} 127.0.0.1:{of(one)} check" for one in listed)
+
+    active, history = lines("active", lambda one: one.active_port), lines("history", lambda one: one.history_port)
+    grpc = (
+        f"    server grpc-{one.number} 127.0.0.1:{one.grpc_port} proto h2 track active/active-{one.number}"
+        for one in listed
+        if one.grpc_port is not None
+    )
+    tiles = (
+        f"    server tiles-{one.number} 127.0.0.1:{one.active_port} track active/active-{one.number}" for one in listed
+    )
+    return {"active": active, "history": history, "grpc": "\n".join(grpc), "tiles": "\n".join(tiles)}
+
+
+def _replicas(settings: Settings) -> str:
+    """A listener for tools of one's own, where every live server holds every flight: then any of them will do.
+
+    Our APIs do not use it: they ask all and take the newest.
+    """
+    urls = settings.tile38_urls
+    if not 1 < len(urls) <= settings.tile38_copies:
+        return ""
+    places = [url.partition("://")[2].rpartition("@")[2].partition("/")[0] for url in urls]
+    check = ("option tcp-check", r"tcp-check send PING\r\n", "tcp-check expect string PONG")
+    lines = ["", "listen live", f"bind 127.0.0.1:{settings.edge_live_port}", "mode tcp", "no log", *check]
+    lines += [f"server live-{number} {place}" for number, place in enumerate(places, 1)]
+    return "\n".join(line if line in {"", "listen live"} else f"    {line}" for line in lines) + "\n"
+
+
+def _problem(status: int, title: str, detail: str, kind: str) -> str:
+    body = json.dumps({"type": kind, "title": title, "status": status, "detail": detail})
+    return f"status {status} content-type application/problem+json string '{body}'"
+
+
+def _error(status: int, detail: str) -> str:
+    body = _problem(status, "Error at the edge", detail, "about:blank")
+    return f"    http-error {body} hdr Cache-Control no-store hdr Access-Control-Allow-Origin *"
+
+
+def _refusals() -> dict[str, str]:
+    """What a rule answers, as problem details; its condition follows in the template."""
+
+    def refusal(status: int, kind: str, detail: str, *headers: str) -> str:
+        told = _problem(status, kind.replace("-", " ").capitalize(), detail, f"/docs#{kind}")
+        every = ("Cache-Control no-store", "Access-Control-Allow-Origin *", *headers)
+        return f"http-request return {told} " + " ".join(f"hdr {header}" for header in every)
+
+    def listed() -> Iterator[tuple[str, str]]:
+        wait = f"Retry-After {WINDOW_S}"
+        faster = f"More requests than are allowed within {WINDOW_S} s; a key allows more"
+        yield "too_many", refusal(429, "too-many-requests", faster, wait)
+        many = "More connections at once than one address may have"
+        yield "too_many_connections", refusal(429, "too-many-requests", many, wait)
+        yield "too_large", refusal(413, "too-large", "The body is larger than anything here takes")
+        yield "length_required", refusal(411, "too-large", "A body must come with its Content-Length")
+        yield "unknown_key", refusal(401, "unknown-key", "There is no such key, or it was revoked")
+        basic = r"WWW-Authenticate Basic\ realm=\"flight\""
+        yield "for_operators", refusal(401, "unknown-key", "This takes the key of an operator", basic)
+        yield "nothing_here", refusal(404, "not-here", "There is nothing here")
+
+    return dict(listed())

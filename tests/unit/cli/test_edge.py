@@ -1,0 +1,61 @@
+"""What HAProxy is told: HAProxy itself says whether it makes sense."""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.edge import certificate, configure, make_certificate, render
+from flight_platform.settings import Settings
+
+needs_haproxy = pytest.mark.skipif(
+    shutil.which("haproxy") is None or shutil.which("openssl") is None,
+    reason="needs haproxy and openssl on PATH (Debian: apt install haproxy openssl)",
+)
+REPLICAS = {"tile38_urls": "redis://u:geheim@10.0.0.1:9851,redis://10.0.0.2:9851", "tile38_copies": 2}
+
+
+@needs_haproxy
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"edge_tls_port": None}, {"grpc_port": None}, REPLICAS],
+    ids=["default", "no TLS", "no gRPC", "replicas"],
+)
+def test_haproxy_takes_what_it_is_told(tmp_path: Path, chosen: dict[str, Any]) -> None:
+    path = configure(Settings.read(var=tmp_path, **chosen))
+    checked = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr
+
+
+@needs_haproxy
+def test_a_certificate_is_made_once_and_for_nobody_else_to_read(tmp_path: Path) -> None:
+    settings = Settings.read(var=tmp_path)
+    configure(settings)
+    path = certificate(settings)
+    made = path.read_bytes()
+    assert path.stat().st_mode & 0o077 == 0
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
+    make_certificate(path)
+    assert path.read_bytes() == made
+    path.write_text("nonsense")
+    make_certificate(path)
+    assert path.read_bytes() not in {made, b"nonsense"}
+
+
+def test_live_servers_are_balanced_only_where_each_has_all(tmp_path: Path) -> None:
+    balanced = render(Settings.read(var=tmp_path, **REPLICAS))
+    assert "server live-2 10.0.0.2:9851" in balanced
+    assert "geheim" not in balanced
+    apart = render(Settings.read(var=tmp_path, **REPLICAS | {"tile38_copies": 1}))
+    assert "listen live" not in apart
+
+
+def test_a_certificate_of_ones_own_is_believed_for_a_year(tmp_path: Path) -> None:
+    own = render(Settings.read(var=tmp_path, edge_certificate=Path("/etc/flight/edge.pem")))
+    assert "crt /etc/flight/edge.pem" in own
+    assert "strict-transport-security" in own
+    assert "strict-transport-security" not in render(Settings.read(var=tmp_path))
