@@ -27,9 +27,7 @@ from flight_platform.settings import Settings
 log = structlog.get_logger()
 
 STALL: Final = "stall"  # the kind of incidents about hops: stall:track, stall:source:paris
-FLAPPING: Final = timedelta(
-    minutes=5
-)  # what comes back so soon is the same trouble, over after as long a calm
+FLAPPING: Final = timedelta(minutes=5)  # what comes back so soon is the same trouble, over after as long a calm
 _LOCK: Final = 0x616C65727473  # advisory lock of whoever settles ("alerts" in ASCII)
 
 _TO_DO: Final[dict[Stage, str]] = {
