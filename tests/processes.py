@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from typing import Final
 
 from confluent_kafka import Message, TopicPartition
 
@@ -92,10 +93,19 @@ def stage(name: str, settings: Settings, log_folder: Path, instance: str | None 
             process.kill()
 
 
+# A platform that runs on this machine listens where the settings look by default: a test must not beat into it.
+NOWHERE: Final[dict[str, object]] = {
+    "postgres_url": "postgresql://flight:flight@127.0.0.1:1/flight",
+    "tile38_urls": "redis://127.0.0.1:1",
+}
+
+
 def new_settings(kafka_bootstrap: str, **more: object) -> Settings:
-    """Settings with topics of their own on the session's broker, made."""
+    """Settings with topics of their own on the session's broker, made; no store but those that are named."""
     settings = Settings.read(
-        kafka_bootstrap=kafka_bootstrap, kafka_topic_prefix=f"t{token_hex(4)}.", **{"kafka_partitions": 4, **more}
+        kafka_bootstrap=kafka_bootstrap,
+        kafka_topic_prefix=f"t{token_hex(4)}.",
+        **{**NOWHERE, "kafka_partitions": 4, **more},
     )
     kafka.ensure_topics(settings)
     return settings
