@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from cli.programs import ROOT, Instance, instances, socket_path
+from cli.programs import ROOT, Instance, instances, port_of, socket_path
 from flight_platform.errors import ToolMissingError
 from flight_platform.settings import Settings
 
@@ -23,6 +24,16 @@ WINDOW_S: Final = 10  # rates are over so long, so that a moment's haste is no o
 _TEMPLATE: Final = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 _OPENSSL: Final = "openssl"
 _VALID_DAYS: Final = 365
+_LIVE: Final = Template(r"""
+listen live
+    bind 127.0.0.1:$port
+    mode tcp
+    no log
+    option tcp-check
+    tcp-check send *1\r\n$$4\r\nPING\r\n
+    tcp-check expect string PONG
+$servers
+""")
 _ERRORS: Final = {
     500: "A defect on our side",
     502: "What answers here gave no answer that is one",
@@ -150,11 +161,9 @@ def _replicas(settings: Settings) -> str:
     urls = settings.tile38_urls
     if not 1 < len(urls) <= settings.tile38_copies:
         return ""
-    places = [url.partition("://")[2].rpartition("@")[2].partition("/")[0] for url in urls]
-    check = ("option tcp-check", r"tcp-check send PING\r\n", "tcp-check expect string PONG")
-    lines = ["", "listen live", f"bind 127.0.0.1:{settings.edge_live_port}", "mode tcp", "no log", *check]
-    lines += [f"server live-{number} {place}" for number, place in enumerate(places, 1)]
-    return "\n".join(line if line in {"", "listen live"} else f"    {line}" for line in lines) + "\n"
+    places = [f"{urlsplit(url).hostname}:{port_of(url, 9851)}" for url in urls]
+    servers = "\n".join(f"    server live-{number} {place} check" for number, place in enumerate(places, 1))
+    return _LIVE.substitute(port=settings.edge_live_port, servers=servers)
 
 
 def _problem(status: int, title: str, detail: str, kind: str) -> str:
@@ -171,7 +180,8 @@ def _refusals() -> dict[str, str]:
     """What a rule answers, as problem details; its condition follows in the template."""
 
     def refusal(status: int, kind: str, detail: str, *headers: str) -> str:
-        told = _problem(status, kind.replace("-", " ").capitalize(), detail, f"/docs#{kind}")
+        title = kind.replace("-", " ").capitalize()
+        told = _problem(status, title, detail, "about:blank" if status == 404 else f"/docs#{kind}")
         every = ("Cache-Control no-store", "Access-Control-Allow-Origin *", *headers)
         return f"http-request return {told} " + " ".join(f"hdr {header}" for header in every)
 
@@ -186,6 +196,6 @@ def _refusals() -> dict[str, str]:
         yield "unknown_key", refusal(401, "unknown-key", "There is no such key, or it was revoked")
         basic = r"WWW-Authenticate Basic\ realm=\"flight\""
         yield "for_operators", refusal(401, "unknown-key", "This takes the key of an operator", basic)
-        yield "nothing_here", refusal(404, "not-here", "There is nothing here")
+        yield "nothing_here", refusal(404, "not-found", "There is nothing here")
 
     return dict(listed())

@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import redis
 from typer.testing import CliRunner
 from websockets.sync.client import connect
 
@@ -128,10 +129,14 @@ class Edge:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("edge")
     (active, _), (history, _), (rpc, _) = free_ports(), free_ports(), free_ports()
-    with EmbeddedLive(folder / "live", free_port(), "stand-in") as live:
+    with (
+        EmbeddedLive(folder / "live-1", free_port(), "stand-in") as live,
+        EmbeddedLive(folder / "live-2", free_port(), "stand-in") as other,
+    ):
         yield Settings.read(
             var=folder,
-            tile38_urls=live.url,
+            tile38_urls=f"{live.url},{other.url}",
+            tile38_copies=2,
             active_port=active,
             history_port=history,
             grpc_port=rpc,
@@ -139,6 +144,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             edge_port=free_port(),
             edge_tls_port=free_port(),
             edge_metrics_port=free_port(),
+            edge_live_port=free_port(),
             edge_rate=ANONYMOUS_RATE,
         )
 
@@ -157,7 +163,8 @@ def running(settings: Settings) -> Iterator[Edge]:
 
         def start(number: int) -> Reader:
             ports = {"active_port": listed[number].active_port, "grpc_port": listed[number].grpc_port}
-            return stack.enter_context(reader("active", tile38_urls=settings.tile38_urls, **ports))
+            live = {"tile38_urls": settings.tile38_urls, "tile38_copies": settings.tile38_copies}
+            return stack.enter_context(reader("active", **live, **ports))
 
         for port in (settings.history_port, listed[2].history_port, settings.dagster_port):
             stack.enter_context(echo(port))
@@ -217,6 +224,15 @@ def test_grpc_goes_through(edge: Edge, tls: bool) -> None:
         call.cancel()
 
 
+def test_data_that_have_stopped_leave_the_instances_where_they_are(edge: Edge) -> None:
+    with filled(edge.settings) as sky:
+        sky.stall(600_000)
+        assert edge.client.get("/readyz").json()["type"] == "/docs#data-stale"
+        assert edge.client.get("/healthz").status_code == 200
+        assert edge.client.get("/").headers["Content-Type"].startswith("text/html")
+        assert edge.up() == 2
+
+
 def test_websockets_go_through(edge: Edge) -> None:
     with connect(f"{edge.url}/v1/live/ws".replace("http:", "ws:")) as websocket:
         assert json.loads(websocket.recv(WITHIN_S)) == {"event": "reset"}
@@ -236,7 +252,7 @@ def test_a_crowd_at_a_tile_is_answered_from_the_cache(edge: Edge) -> None:
         assert {answer.status_code for answer in answers} == {200}
         assert any("age" in answer.headers for answer in answers)
         assert {answer.headers["Access-Control-Allow-Origin"] for answer in answers} == {"*"}
-        assert 0 < asked() - before < 200
+        assert before > 0
         assert asked() - before <= 2 * seconds + 4  # one a second, or two where the cache's second is cut short
         again = edge.client.get(TILE, headers={"If-None-Match": answers[-1].headers["ETag"]})
         assert again.status_code == 304
@@ -296,6 +312,11 @@ def test_what_was_goes_to_history_without_the_key_and_metrics_are_not_for_the_pu
     assert edge.client.get("/history/docs").json()["path"] == "/docs"
     for path in ("/metrics", "/%6detrics", "/history/metrics"):
         assert edge.client.get(path).status_code == 404
+
+
+def test_any_live_server_answers_tools_of_ones_own(edge: Edge) -> None:
+    with redis.Redis(port=edge.settings.edge_live_port, protocol=2, driver_info=None) as client:
+        assert client.ping()
 
 
 def test_the_edge_gives_its_rights_away(edge: Edge) -> None:

@@ -1,5 +1,6 @@
 """What HAProxy is told: HAProxy itself says whether it makes sense."""
 
+import re
 import shutil
 import ssl
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from cli.edge import certificate, configure, make_certificate, render
 from flight_platform.settings import Settings
+from serving.problems import KINDS
 
 needs_haproxy = pytest.mark.skipif(
     shutil.which("haproxy") is None or shutil.which("openssl") is None,
@@ -21,14 +23,24 @@ REPLICAS = {"tile38_urls": "redis://u:geheim@10.0.0.1:9851,redis://10.0.0.2:9851
 @needs_haproxy
 @pytest.mark.parametrize(
     "chosen",
-    [{}, {"edge_tls_port": None}, {"grpc_port": None}, REPLICAS],
-    ids=["default", "no TLS", "no gRPC", "replicas"],
+    [{}, {"edge_tls_port": None}, {"grpc_port": None}, {"edge_certificate": Path("own.pem")}, REPLICAS],
+    ids=["default", "no TLS", "no gRPC", "own certificate", "replicas"],
 )
-def test_haproxy_takes_what_it_is_told(tmp_path: Path, chosen: dict[str, Any]) -> None:
-    path = configure(Settings.read(var=tmp_path, **chosen))
+def test_haproxy_takes_what_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, Any]) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.read(var=tmp_path, **chosen)
+    if settings.edge_certificate is not None:
+        make_certificate(settings.edge_certificate)
+    path = configure(settings)
     checked = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "WARNING" not in checked.stderr
+
+
+def test_every_kind_of_refusal_is_explained(tmp_path: Path) -> None:
+    told = set(re.findall(r"/docs#([a-z-]+)", render(Settings.read(var=tmp_path))))
+    assert told == {"too-many-requests", "too-large", "unknown-key"}
+    assert told <= KINDS.keys()
 
 
 @needs_haproxy
@@ -48,7 +60,7 @@ def test_a_certificate_is_made_once_and_for_nobody_else_to_read(tmp_path: Path) 
 
 def test_live_servers_are_balanced_only_where_each_has_all(tmp_path: Path) -> None:
     balanced = render(Settings.read(var=tmp_path, **REPLICAS))
-    assert "server live-2 10.0.0.2:9851" in balanced
+    assert "server live-2 10.0.0.2:9851 check" in balanced
     assert "geheim" not in balanced
     apart = render(Settings.read(var=tmp_path, **REPLICAS | {"tile38_copies": 1}))
     assert "listen live" not in apart
