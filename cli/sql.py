@@ -69,6 +69,9 @@ def ask(text: str, since: str | None = None, until: str | None = None) -> Answer
             cursor = connection.execute(text.encode())
             while cursor.nextset():
                 pass
+        except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.ReadOnlySqlTransaction) as error:
+            # Postgres would explain triggers on views, of which an analyst can make none.
+            raise QueryError(f"analysts read, and change nothing: {error.diag.message_primary}") from error
         except psycopg.Error as error:
             raise QueryError(str(error).strip()) from error
         if cursor.description is None:
