@@ -33,7 +33,8 @@ logs: setup ## Follow the logs of all programs
 test: setup ## All tests, with real servers on free ports
 	@deploy/build-map.sh --strict
 	@npm --prefix web run --silent test
-	@$(BIN)/pytest -n 4 --dist loadfile
+	@$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
+	@$(BIN)/pytest -m alone
 
 check: setup ## Style, types, import rules, and that the messages of the last release can still be read
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ from flight_platform.settings import Settings
 from flight_platform.testing import migrated_database, wait_until
 from tests.processes import StageProcess, new_settings, stage
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone]
 
 FLIGHTS = 2_000
 WARM = 60_000  # three full batches: buffers have found their size

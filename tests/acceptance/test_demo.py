@@ -26,7 +26,7 @@ from cli.supervisor import Supervisor
 from flight_platform.embedded.process import free_port
 from flight_platform.settings import Settings
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600), pytest.mark.alone]
 
 AIRCRAFT = 6
 LENGTH_S = 600

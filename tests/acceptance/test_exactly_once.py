@@ -24,7 +24,7 @@ from streaming.feed import report_of
 from streaming.tracking import Aircraft, Outcome
 from tests.processes import StageProcess, new_settings, records, send_reports
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone]
 
 AIRCRAFT = 60
 ROUNDS = 100

@@ -24,7 +24,7 @@ from flight_platform.testing import migrated_database, wait_until
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report, stream
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone]
 
 START = datetime(2026, 9, 20, 3, tzinfo=UTC)
 HOURS = [START + n * HOUR for n in range(6)]

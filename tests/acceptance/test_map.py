@@ -22,7 +22,7 @@ from serving.web import DIST
 from tests.integration.serving.filling import FIRST_SEEN_S, Filling, filled, position
 from tests.integration.serving.processes import Reader, reader
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240), pytest.mark.alone]
 
 CHROMIUM = shutil.which("chromium")
 # No network but this machine's; WebGL by the processor, since a test machine has no graphics card.

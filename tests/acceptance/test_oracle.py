@@ -22,7 +22,7 @@ from flight_platform.settings import Settings
 from tests import oracle, traffic
 from tests.killable import ALL, AWAY_S, STAGES, Platform, platform, wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200), pytest.mark.alone]
 
 log = structlog.get_logger()
 

@@ -28,7 +28,7 @@ from streaming.growing import grow
 from tests.feeds import Receiver, feeding
 from tests.processes import new_settings, records, stage
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone]
 
 STAGES = {"track": "assigned", "live": "partitions_assigned", "history": "partitions_placed"}
 AIRCRAFT = 20  # of each receiver: 1,000 reports/s, on a machine that has the time

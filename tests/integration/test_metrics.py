@@ -17,7 +17,7 @@ from tests.integration.serving.processes import reader
 from tests.integration.sources.web import Asked, Said, web
 from tests.processes import StageProcess, new_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 CONSUMER = {
     "flight_consumer_records",

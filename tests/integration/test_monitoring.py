@@ -26,7 +26,7 @@ from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(200), pytest.mark.alone]
 
 PROMISE_S = 30
 

@@ -21,7 +21,7 @@ from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.acceptance]
+pytestmark = [pytest.mark.integration, pytest.mark.acceptance, pytest.mark.alone]
 
 ROOT = Path(__file__).resolve().parents[3]
 THRESHOLD_S = 8  # the promise is kept at any threshold; a short one makes a short test

@@ -24,7 +24,7 @@ from flight_platform.testing import DatabaseUrls, wait_until
 from tests.integration.dagster.test_daemon import daemon
 from tests.integration.dagster.test_hours import fill, incidents
 
-pytestmark = [pytest.mark.integration, pytest.mark.acceptance]
+pytestmark = [pytest.mark.integration, pytest.mark.acceptance, pytest.mark.alone]
 
 DOWNTIME_H = 72
 PATIENCE_S = 400  # a daemon, its code server and runs as processes: on a busy machine each takes its time

@@ -40,6 +40,7 @@ pytestmark = [
         shutil.which("haproxy") is None or shutil.which("openssl") is None,
         reason="needs haproxy and openssl on PATH (Debian: apt install haproxy openssl)",
     ),
+    pytest.mark.alone,
 ]
 
 WITHIN_S = 30

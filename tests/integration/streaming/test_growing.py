@@ -21,7 +21,7 @@ from streaming.growing import GrowthError, grow
 from tests.integration.streaming.test_track import expected_ids, ids, tracked, traffic
 from tests.processes import CHECKOUT, new_settings, records, send_reports, stage
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.alone]
 
 PATIENCE_S = 60
 
