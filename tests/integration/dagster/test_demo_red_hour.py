@@ -14,7 +14,7 @@ from flight_platform.testing import DatabaseUrls
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import stream
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]  # Great Expectations takes its time on a busy machine
 
 SPOILED = start_of_hour(datetime.now(UTC)) - 2 * HOUR
 

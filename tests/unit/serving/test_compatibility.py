@@ -46,8 +46,8 @@ def with_flight(number: int, position: Position) -> Position:
     return replace(position, flight_id=make_flight_id(0x3C6444 + number, 1_769_860_000))
 
 
-def app() -> FastAPI:
-    return make_active(Settings.read(), FakeReader(*sky()))
+def app(positions: list[Position]) -> FastAPI:
+    return make_active(Settings.read(), FakeReader(*positions))
 
 
 def told(position: Position) -> dict[str, Any]:
@@ -76,11 +76,12 @@ def read_back(position: Position) -> dict[str, Any]:
 
 
 def test_aircraft_json_is_what_readsb_writes() -> None:
-    answer = ask(app(), "/data/aircraft.json?_=1769860000123").json()
+    positions = sky()
+    answer = ask(app(positions), "/data/aircraft.json?_=1769860000123").json()
     assert None not in [value for entry in answer["aircraft"] for value in entry.values()]
     batch = readsb_format.decode_answer(answer, source="test", received_at=now_ms())
     assert not batch.refused
-    for written, read in zip(sky(), batch.positions, strict=True):
+    for written, read in zip(positions, batch.positions, strict=True):
         assert read_back(read) == told(written)
         assert abs(read.time - written.time) < 1_500
         assert (read.kind or Kind.OTHER) == (written.kind or Kind.OTHER)
@@ -89,15 +90,20 @@ def test_aircraft_json_is_what_readsb_writes() -> None:
 
 
 def test_receiver_json_tells_tar1090_how_often_to_ask() -> None:
-    assert ask(app(), "/data/receiver.json").json() == {"version": "flight-platform", "refresh": 1000, "history": 0}
+    assert ask(app(sky()), "/data/receiver.json").json() == {
+        "version": "flight-platform",
+        "refresh": 1000,
+        "history": 0,
+    }
 
 
 def test_states_are_what_opensky_writes() -> None:
-    answer = ask(app(), "/api/states/all").json()
+    positions = sky()
+    answer = ask(app(positions), "/api/states/all").json()
     assert {len(state) for state in answer["states"]} == {17}
     batch = opensky_format.decode_answer(answer, source="test", received_at=now_ms())
     assert not batch.refused
-    for written, read in zip(sky(), batch.positions, strict=True):
+    for written, read in zip(positions, batch.positions, strict=True):
         assert read_back(read) == told(written) | {"icao24": written.icao24.removeprefix("~")}
         assert read.time == written.time
         assert read.on_ground is bool(written.on_ground), "OpenSky knows no unknown here"
@@ -105,7 +111,7 @@ def test_states_are_what_opensky_writes() -> None:
 
 def test_states_of_a_box_of_some_aircraft_and_extended() -> None:
     def addresses(query: str) -> list[str]:
-        return [state[0] for state in ask(app(), f"/api/states/all?{query}").json()["states"] or []]
+        return [state[0] for state in ask(app(sky()), f"/api/states/all?{query}").json()["states"] or []]
 
     assert addresses("lamin=45&lomin=5&lamax=48&lomax=11") == ["3c6444", "4b1801"]
     assert addresses("icao24=4b1800&icao24=3C6444") == ["3c6444", "4b1800"]
@@ -116,12 +122,12 @@ def test_states_of_a_box_of_some_aircraft_and_extended() -> None:
 
 @pytest.mark.parametrize("query", ["lamin=45", "lamin=north&lomin=0&lamax=1&lomax=1", "time=1", "icao24=xyz"])
 def test_what_cannot_be_answered_is_refused(query: str) -> None:
-    answer = ask(app(), f"/api/states/all?{query}")
+    answer = ask(app(sky()), f"/api/states/all?{query}")
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"]
 
 
 def test_it_is_the_same_answer_until_the_sky_changes() -> None:
-    first = ask(app(), "/data/aircraft.json")
+    first = ask(app(sky()), "/data/aircraft.json")
     assert first.headers["cache-control"] == "public, max-age=1"
     assert first.headers["etag"]
