@@ -29,7 +29,7 @@ from flight_platform.errors import FlightError
 from flight_platform.history.checksums import added, checksums_by_hour
 from flight_platform.history.compaction import put_back
 from flight_platform.history.parquet import SCHEMA, WRITING, from_table, to_table
-from flight_platform.history.reading import in_order, joined, read_chunks
+from flight_platform.history.reading import in_order, joined, portions_of, read_chunks
 from flight_platform.history.sql import query
 from flight_platform.history.withholding import Withholding
 from flight_platform.kafka import now_ms
@@ -152,16 +152,7 @@ def _portions(connection: psycopg.Connection[Any], start: datetime, old: "_Old")
         for group in _groups(old.path, ["flight_key"]):
             for flight, rows in zip(*np.unique(group.column("flight_key"), return_counts=True), strict=True):
                 counts[int(flight)] = counts.get(int(flight), 0) + int(rows)
-    together: list[int] = []
-    size = 0
-    for flight in sorted(counts):
-        if together and size + counts[flight] > PORTION_ROWS:
-            yield together[0], together[-1]
-            together, size = [], 0
-        together.append(flight)
-        size += counts[flight]
-    if together:
-        yield together[0], together[-1]
+    yield from portions_of(counts, PORTION_ROWS)
 
 
 def _publish(

@@ -38,7 +38,7 @@ from flight_platform.history.partitions import (
     leaf_name,
     start_of_hour,
 )
-from flight_platform.history.reading import in_order, joined, read_chunks, read_raw
+from flight_platform.history.reading import Portion, in_order, joined, portions_of, read_chunks, read_raw
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import may_compact
 
@@ -46,14 +46,10 @@ log = structlog.get_logger()
 
 CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still fills
 MERGE_EVERY: Final = timedelta(hours=1)  # late rows trickle in: each merge writes the chunks of their flights anew
-LEAF_KEPT: Final = timedelta(
-    hours=48
-)  # then an emptied leaf is dropped: each leaf costs every plan that cannot prune it
+LEAF_KEPT: Final = timedelta(hours=48)  # then an emptied leaf is dropped: it costs every plan that cannot prune it
 PORTION_ROWS: Final = 300_000  # worked on at once: about 200 MB
 _COMPACTING: Final = 0x636F6D70  # first key of the advisory lock of whoever compacts an hour ("comp" in ASCII)
 _TRIES: Final = 3
-
-Portion = tuple[int, int]
 
 
 class NotComparableError(FlightError):
@@ -171,16 +167,7 @@ def _portions(flights: Sequence[tuple[int, int]], extra: Columns | None) -> Iter
     if extra is not None:
         for flight, count in zip(*np.unique(extra["flight_id"], return_counts=True), strict=True):
             counts[int(flight)] = counts.get(int(flight), 0) + int(count)
-    together: list[int] = []
-    size = 0
-    for flight in sorted(counts):
-        if together and size + counts[flight] > PORTION_ROWS:
-            yield together[0], together[-1]
-            together, size = [], 0
-        together.append(flight)
-        size += counts[flight]
-    if together:
-        yield together[0], together[-1]
+    yield from portions_of(counts, PORTION_ROWS)
 
 
 def _rewrite(

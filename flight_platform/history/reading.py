@@ -4,7 +4,7 @@ For those who work through all of an hour: compaction, flights, statistics, arch
 SQL's (`queries.py`, schema `analytics`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +22,8 @@ from flight_platform.history.sql import query
 
 BATCH_ROWS: Final = 250_000  # read at once: about 100 MB
 BATCH_CHUNKS: Final = 2_000
-ALL_FLIGHTS: Final = (-(1 << 63), (1 << 63) - 1)
+Portion = tuple[int, int]  # the flights from one key to another, both included
+ALL_FLIGHTS: Final[Portion] = (-(1 << 63), (1 << 63) - 1)
 
 
 def read_hour(connection: psycopg.Connection[Any], hour: datetime) -> Columns:
@@ -34,7 +35,7 @@ def read_hour(connection: psycopg.Connection[Any], hour: datetime) -> Columns:
         return in_order(joined([read_raw(connection, hour), read_chunks(connection, hour)]))
 
 
-def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: tuple[int, int] = ALL_FLIGHTS) -> Columns:
+def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS) -> Columns:
     """The raw positions of an hour, of the flights from the first to the last, sorted."""
     with connection.cursor() as cursor:
         batches = copied(cursor, query("positions_hour"), _parameters(hour, flights), BATCH_ROWS)
@@ -42,7 +43,7 @@ def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: tuple
 
 
 def read_chunks(
-    connection: psycopg.Connection[Any], hour: datetime, flights: tuple[int, int] = ALL_FLIGHTS, *, hours: int = 1
+    connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS, *, hours: int = 1
 ) -> Columns:
     """The positions in the chunks of an hour, or so many, of the flights from the first to the last, sorted."""
     parameters = _parameters(hour, flights) | {"until": start_of_hour(hour) + hours * HOUR}
@@ -91,3 +92,17 @@ def _one_view(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[N
 
 def _parameters(hour: datetime, flights: tuple[int, int]) -> dict[str, Any]:
     return {"hour": start_of_hour(hour), "first_flight": flights[0], "last_flight": flights[1]}
+
+
+def portions_of(counts: Mapping[int, int], most: int) -> Iterator[Portion]:
+    """Ranges of flights (first and last key) with at most so many positions together, or one flight that has more."""
+    together: list[int] = []
+    size = 0
+    for flight in sorted(counts):
+        if together and size + counts[flight] > most:
+            yield together[0], together[-1]
+            together, size = [], 0
+        together.append(flight)
+        size += counts[flight]
+    if together:
+        yield together[0], together[-1]
