@@ -243,4 +243,4 @@ def test_a_server_that_hangs_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> 
 
     answer, took = asyncio.run(hang())
     assert answer.partial
-    assert took < 1
+    assert took < 10, "and not for ever"

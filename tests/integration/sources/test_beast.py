@@ -79,7 +79,7 @@ def test_a_dropped_connection_comes_back_and_aircraft_are_remembered() -> None:
                 reader.wait_for(2)
         finally:
             took_s = reader.end()
-    assert took_s < 1
+    assert took_s < 5, "it ends when it is told to"
     reports = [position for batch in reader.batches for position in batch.positions]
     assert [p.icao24 for p in reports] == ["3c6444", "3c6444"]
     assert all(before_ms <= p.time <= p.received_at + 1 for p in reports)
