@@ -16,6 +16,7 @@ const FLOATS = 9; // x, y, angle, size, red, green, blue, opacity, symbol
 const SIZE_PX = 26;
 const GROUND_PX = 11;
 const SELECTED_TIMES = 1.5;
+const UNIFORMS = ["u_matrix", "u_viewport", "u_bearing", "u_outline", "u_atlas"] as const;
 
 const VERTEX = `#version 300 es
 uniform mat4 u_matrix;
@@ -79,6 +80,7 @@ export class AircraftLayer implements CustomLayerInterface {
   private vertices: WebGLVertexArrayObject | null = null;
   private buffer: WebGLBuffer | null = null;
   private texture: WebGLTexture | null = null;
+  private readonly uniforms: Record<string, WebGLUniformLocation | null> = {};
   private data = new Float32Array(1024 * FLOATS);
   private readonly order: Aircraft[] = [];
   private matrix: Float64Array | null = null;
@@ -92,6 +94,7 @@ export class AircraftLayer implements CustomLayerInterface {
   onAdd(map: Map, gl: WebGL2RenderingContext): void {
     this.map = map;
     this.program = link(gl);
+    for (const name of UNIFORMS) this.uniforms[name] = gl.getUniformLocation(this.program, name);
     this.texture = upload(gl);
     this.vertices = gl.createVertexArray();
     this.buffer = gl.createBuffer();
@@ -191,9 +194,8 @@ export class AircraftLayer implements CustomLayerInterface {
   }
 
   private setUniforms(gl: WebGL2RenderingContext): void {
-    const program = this.program!;
     const canvas = gl.canvas as HTMLCanvasElement;
-    const at = (name: string) => gl.getUniformLocation(program, name);
+    const at = (name: (typeof UNIFORMS)[number]) => this.uniforms[name] ?? null;
     gl.uniformMatrix4fv(at("u_matrix"), false, new Float32Array(this.matrix!));
     gl.uniform2f(at("u_viewport"), canvas.clientWidth, canvas.clientHeight);
     gl.uniform1f(at("u_bearing"), ((this.map?.getBearing() ?? 0) * Math.PI) / 180);

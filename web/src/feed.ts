@@ -7,6 +7,7 @@
 
 import { type Api, ApiError, type Bounds, type Sky } from "./api";
 import type { Fleet } from "./fleet";
+import { wrapDegrees } from "./geo";
 
 const EACH_MS = 1_000;
 const CLOCK_SHARE = 0.2; // of a new difference to the server's clock that is believed: answers take unequal times
@@ -105,10 +106,9 @@ export function widened(seen: Bounds): Bounds | null {
   const west = Math.floor(seen.west / grid - 0.2) * grid;
   const east = Math.ceil(seen.east / grid + 0.2) * grid;
   if (east - west >= 360) return null;
-  const wrap = (degrees: number) => degrees - 360 * Math.floor((degrees + 180) / 360);
   return {
-    west: wrap(west),
-    east: wrap(east) === -180 ? 180 : wrap(east),
+    west: wrapDegrees(west),
+    east: wrapDegrees(east) === -180 ? 180 : wrapDegrees(east),
     south: Math.max(-90, Math.floor(seen.south / grid - 0.2) * grid),
     north: Math.min(90, Math.ceil(seen.north / grid + 0.2) * grid),
   };
