@@ -48,7 +48,7 @@ positions = st.builds(
     emergency=maybe(st.sampled_from(Emergency)),
     kind=maybe(st.sampled_from(Kind)),
     source=maybe(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)),
-    flight_id=maybe(st.integers(1, 2**57)),
+    flight_id=maybe(st.integers(1, 2**57 - 1)),
 )
 
 
