@@ -242,6 +242,11 @@ def _text(column: pa.Array, width: int) -> Array:
     return np.frombuffer(padded.buffers()[2], dtype=f"S{width}", count=len(padded))
 
 
+def unix_ms(moment: datetime) -> int:
+    """Unix milliseconds of a moment that names its zone."""
+    return round(moment.timestamp() * 1000)
+
+
 def iso_time(time_ms: int) -> str:
     """Unix milliseconds as ISO 8601 text in UTC, as in `2026-01-31T12:00:00.250Z`."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
@@ -300,8 +305,7 @@ def parse_time(value: object) -> int:
         except ValueError:
             value = datetime.fromisoformat(str(value))
     if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
+        return unix_ms(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("a time is ISO 8601 text or Unix seconds")
     # 1e11 seconds is the year 5138, 1e11 milliseconds is 1973: nobody means either.

@@ -14,7 +14,7 @@ import pyarrow as pa
 from gpxpy import gpx
 from pyarrow import parquet
 
-from flight_platform.codec import iso_time
+from flight_platform.codec import iso_time, unix_ms
 
 Row = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ def track_kml(flight_id: str, rows: Sequence[Row]) -> bytes:
 
     document = simplekml.Kml(name=flight_id)
     track = document.newgxtrack(name=name_of(flight_id, rows), altitudemode=simplekml.AltitudeMode.absolute)
-    track.newwhen([iso_time(_ms(row["time"])) for row in rows])
+    track.newwhen([iso_time(unix_ms(row["time"])) for row in rows])
     track.newgxcoord([(row["longitude"], row["latitude"], height_m(row) or 0.0) for row in rows])
     return bytes(document.kml().encode())
 
@@ -98,9 +98,5 @@ def track_parquet(_flight_id: str, rows: Sequence[Row]) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return iso_time(_ms(value))
+        return iso_time(unix_ms(value))
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flight_platform.codec import iso_time
+from flight_platform.codec import iso_time, unix_ms
 from flight_platform.model import parse_flight_id
 from serving import exports
 from serving.live_answers import LiveFlight
@@ -156,7 +156,7 @@ class Cursor:
 
     def text(self) -> str:
         """Opaque text for an address."""
-        parts = [_ms(self.from_time), _ms(self.to_time), self.after]
+        parts = [unix_ms(self.from_time), unix_ms(self.to_time), self.after]
         return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
 
     @classmethod
@@ -171,10 +171,6 @@ class Cursor:
             raise ValueError("this is no cursor: take `next` of the page before as it is") from None
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
 def dumps(value: Any) -> bytes:
     """JSON with times as ISO 8601 text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
@@ -182,7 +178,7 @@ def dumps(value: Any) -> bytes:
 
 def _plain(value: object) -> Any:
     if isinstance(value, datetime):
-        return iso_time(_ms(value))
+        return iso_time(unix_ms(value))
     if hasattr(value, "__float__"):  # numeric
         return float(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
@@ -205,7 +201,7 @@ def track_geojson(flight_id: str, rows: Sequence[Row]) -> bytes:
 
     `properties.times` and `properties.altitude_ft` run beside the coordinates: one list a line where it was cut.
     """
-    points = [_Point(row["longitude"], row["latitude"], _ms(row["time"]), row.get("altitude_ft")) for row in rows]
+    points = [_Point(row["longitude"], row["latitude"], unix_ms(row["time"]), row.get("altitude_ft")) for row in rows]
     lines = _cut(points)
     whole = len(lines) == 1
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import psycopg
 
+from flight_platform.codec import unix_ms
 from flight_platform.errors import FlightError
 from flight_platform.heartbeats import SourceFacts
 from flight_platform.history.progress import progress
@@ -55,7 +56,7 @@ class Stretch:
         self.name = recording.name[: 32 - len(BACKFILL_SUFFIX)] + BACKFILL_SUFFIX
         self.record_format = record_format(recording)
         self._recording = recording
-        self._begins_ms, self._ends_ms = _ms(begins), _ms(ends)
+        self._begins_ms, self._ends_ms = unix_ms(begins), unix_ms(ends)
         self.reports = 0
         self.first_ms: int | None = None  # of the whole recording
         self.last_ms: int | None = None
@@ -138,10 +139,6 @@ def backfill(
             if stretch.reports:
                 wait_until_stored(settings, connection, datetime.now(UTC), patience_s=patience_s)
         return mark_filled(connection, recording.name, begins, ends, stretch)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def _moment(at_ms: int | None) -> datetime | None:

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka import TopicPartition as Place
 
 from flight_platform import kafka
+from flight_platform.codec import unix_ms
 from flight_platform.history.sql import query
 from flight_platform.names import TOPIC_DEAD_LETTERS, Header
 from flight_platform.settings import Settings
@@ -26,7 +27,7 @@ _BATCH: Final = 200
 def refused_between(settings: Settings, from_time: datetime, to_time: datetime) -> Counter[str]:
     """Dead letters by reason that Kafka took in this stretch, `to_time` left out; raises KafkaException."""
     topic = settings.topic(TOPIC_DEAD_LETTERS)
-    first_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (from_time, to_time))
+    first_ms, end_ms = unix_ms(from_time), unix_ms(to_time)
     counts: Counter[str] = Counter()
     with closing(kafka.consumer(settings, group=settings.group("refusals"))) as client:
         present = client.list_topics(topic, timeout=_ANSWER_S).topics[topic]
