@@ -14,8 +14,10 @@ pytestmark = pytest.mark.integration
 
 
 def test_it_ends_what_is_overlong_and_nothing_else(database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = dg.build_sensor_context(resources={"platform": Platform(overrides=dict(database))})
-    with psycopg.connect(database["analyst_url"]) as session:
+    with (
+        dg.build_sensor_context(resources={"platform": Platform(overrides=dict(database))}) as context,
+        psycopg.connect(database["analyst_url"]) as session,
+    ):
         session.execute("SELECT 1")
         reason = analysts(context)
         assert isinstance(reason, dg.SkipReason)

@@ -22,12 +22,13 @@ def test_each_hour_of_a_run_is_counted_and_shown(database: DatabaseUrls, connect
     for hour in HOURS:
         start = int(hour.timestamp())
         fill(connection, [report("4ca001", start, (start + n) * 1000) for n in range(90)])
-    result = dg.materialize(
-        [history_statistics],
-        resources={"platform": Platform(overrides={"postgres_url": database["postgres_url"]})},
-        instance=dg.DagsterInstance.ephemeral(),
-        tags=range_tags(*HOURS),
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [history_statistics],
+            resources={"platform": Platform(overrides={"postgres_url": database["postgres_url"]})},
+            instance=instance,
+            tags=range_tags(*HOURS),
+        )
     assert result.success
     told = {event.partition: event.materialization.metadata for event in result.get_asset_materialization_events()}
     assert told.keys() == {key_of(hour) for hour in HOURS}

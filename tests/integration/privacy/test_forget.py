@@ -271,11 +271,10 @@ def test_the_command_and_the_job_do_the_same(
     assert told["erased"]["positions"] == 300
     assert told["addresses"] == [FORGOTTEN]
     config = {"ops": {"forget_it": {"config": {"icao24": OTHER, "reason": "a letter", "by": "bob"}}}}
-    result = forget_aircraft.execute_in_process(
-        run_config=config,
-        resources={"platform": Platform()},
-        instance=dg.DagsterInstance.ephemeral(),
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = forget_aircraft.execute_in_process(
+            run_config=config, resources={"platform": Platform()}, instance=instance
+        )
     assert result.success
     assert result.output_for_node("forget_it")["positions"] == 300
     assert set.union(*aircraft(past).values()) == {"4ca003"}
