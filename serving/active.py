@@ -26,6 +26,7 @@ from flight_platform.model import Position, parse_flight_id
 from flight_platform.settings import Settings
 from serving import aircraft_json, opensky_states, push, tiles
 from serving.app import make_app
+from serving.frame import Frame
 from serving.live_answers import (
     LIMIT,
     Filters,
@@ -111,10 +112,12 @@ async def live(request: Request, query: Annotated[BoxQuery, Query()], store: Liv
     form = _form(request, query)
     if query.bbox is not None:
         answer = await store.ask(store.reader.within(query.bbox.edges))
-        return _page(answer, answer.positions, now_ms(), form, query)
+        time_ms = now_ms()
+        return _page(answer, _chosen(query, answer.positions, time_ms), time_ms, form, query)
     snapshot = await store.world()
     if not query.whole:
-        return _page(snapshot.answer, snapshot.positions, snapshot.time_ms, form, query)
+        chosen = query.chosen(snapshot.positions, snapshot.frame) if query.select else snapshot.positions
+        return _page(snapshot.answer, chosen, snapshot.time_ms, form, query)
 
     def whole() -> bytes:
         positions, following = page(snapshot.positions, LIMIT, None)
@@ -125,9 +128,13 @@ async def live(request: Request, query: Annotated[BoxQuery, Query()], store: Liv
     return rendered.answer(request, form.media_type, {"Vary": "Accept, Accept-Encoding", **freshness(snapshot.head())})
 
 
+def _chosen(query: Filters, positions: list[Position], time_ms: int) -> list[Position]:
+    return query.chosen(positions, Frame.of(positions, time_ms)) if query.select else positions
+
+
 def _page(answer: LiveAnswer, positions: list[Position], time_ms: int, form: Format, query: BoxQuery) -> Response:
     after = None if query.cursor is None else parse_flight_id(query.cursor)
-    kept, following = page(query.chosen(positions, time_ms), query.limit, after)
+    kept, following = page(positions, query.limit, after)
     head = Head.of(answer, time_ms, truncated=following is not None, following=following)
     return _list(form, head, kept, query)
 
@@ -144,7 +151,7 @@ async def nearby(request: Request, query: Annotated[NearbyQuery, Query()], store
     wanted = _EVERY if query.select or query.cursor else query.limit + 1
     answer = await store.ask(store.reader.nearby(query.lat, query.lon, query.radius_nm, wanted))
     time_ms = now_ms()
-    around = ((Place.of(query.lat, query.lon, p), p) for p in query.chosen(answer.positions, time_ms))
+    around = ((Place.of(query.lat, query.lon, p), p) for p in _chosen(query, answer.positions, time_ms))
     placed = sorted(around, key=lambda pair: pair[0])
     rest = [(place, p) for place, p in placed if query.cursor is None or place > query.cursor]
     kept = rest[: query.limit]

@@ -1,27 +1,22 @@
-"""What live answers are made of: which flights are wanted, on which page, and the shapes in the documentation.
+"""What live answers are made of: which fields, which page, and the shapes in the documentation.
 
-Pure: no store and no HTTP. How answers are written is in `live_formats.py`.
+Pure: no store and no HTTP. Which flights are wanted is in `selection.py`, how answers are written in `live_formats.py`.
 """
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from flight_platform.model import Emergency, Kind, Position, format_flight_id, parse_flight_id
 from serving.live_formats import NAMES, Format
-from serving.parameters import EXAMPLES, CallsignPrefix, Query, SourceName
+from serving.parameters import Query
+from serving.selection import Selection, field
 
 LIMIT: Final = 10_000  # flights in one answer, about 4 MB: all that were ever in the air at once are more
 EARTH_RADIUS_NM: Final = 3440.065  # mean radius, 6371.009 km
-
-
-def _field(name: str, description: str, default: Any = None, **limits: Any) -> Any:
-    return Field(default, description=description, examples=[EXAMPLES[name]], **limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +35,15 @@ class Fields:
         return cls(tuple(name for name in NAMES if name in asked or name == "flight_id"))
 
 
-_KINDS: Final = {kind.label: kind for kind in Kind}
-
-
-def _kind(value: Any) -> Kind:
-    try:
-        return _KINDS[str(value).strip().lower()]
-    except KeyError:
-        raise ValueError(f"{str(value)[:40]!r} is no kind; there are {', '.join(_KINDS)}") from None
-
-
 _LIST: Final = {"type": "string", "pattern": f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$"}
 FieldsText = Annotated[Fields, BeforeValidator(Fields.parse), WithJsonSchema(_LIST)]
-KindText = Annotated[Kind, BeforeValidator(_kind), WithJsonSchema({"enum": list(_KINDS)})]
 
 
 class Shown(Query):
     """How an answer is written."""
 
-    fields: FieldsText | None = _field("fields", "only these fields, and flight_id")
-    format: Format | None = _field("format", "goes before `Accept`; json without both")
+    fields: FieldsText | None = field("fields", "only these fields, and flight_id")
+    format: Format | None = field("format", "goes before `Accept`; json without both")
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -67,71 +51,10 @@ class Shown(Query):
         return None if self.fields is None else self.fields.names
 
 
-_ALTITUDES: Final[dict[str, Any]] = {"ge": -2000, "le": 200_000}
-_SPEEDS: Final[dict[str, Any]] = {"ge": 0, "le": 5000, "allow_inf_nan": False}
+class Filters(Shown, Selection):
+    """Which flights of those found are wanted, how many at most, and how they are written."""
 
-
-class Filters(Shown):
-    """Which flights of those found are wanted. What a flight does not tell does not match: unknown is not false."""
-
-    on_ground: bool | None = _field("on_ground", "only those on the ground, or only those that are not")
-    min_altitude_ft: int | None = _field("min_altitude_ft", "barometric altitude at least", **_ALTITUDES)
-    max_altitude_ft: int | None = _field("max_altitude_ft", "barometric altitude at most", **_ALTITUDES)
-    min_ground_speed_kt: float | None = _field("min_ground_speed_kt", "ground speed at least", **_SPEEDS)
-    max_ground_speed_kt: float | None = _field("max_ground_speed_kt", "ground speed at most", **_SPEEDS)
-    callsign: CallsignPrefix | None = _field("callsign", "the first letters of the callsign")
-    source: SourceName | None = _field("source", "the feed that took the report")
-    kind: KindText | None = _field("kind", "how the position came about")
-    max_age_s: float | None = _field("max_age_s", "age of the position at most", ge=0, le=3600, allow_inf_nan=False)
-    limit: int = _field("limit", "at most so many flights", LIMIT, ge=1, le=LIMIT)
-
-    @field_validator("max_altitude_ft", "max_ground_speed_kt")
-    @classmethod
-    def _is_above(cls, value: float | None, info: ValidationInfo) -> float | None:
-        lowest = f"min_{(info.field_name or '').removeprefix('max_')}"
-        low = info.data.get(lowest)
-        if value is not None and low is not None and value < low:
-            raise ValueError(f"{value:g} is below {lowest}, {low:g}")
-        return value
-
-    @property
-    def select(self) -> bool:
-        """Whether any flight could be left out, the limit aside."""
-        return not self.model_fields_set.isdisjoint(_SELECTING)
-
-    def chosen(self, positions: Iterable[Position], now_ms: int) -> list[Position]:
-        """The flights that are wanted."""
-        if not self.select:
-            return list(positions)
-        tests = list(self._tests(now_ms))
-        return [position for position in positions if all(test(position) for test in tests)]
-
-    def _tests(self, now_ms: int) -> "Iterable[Callable[[Position], bool]]":
-        if self.on_ground is not None:
-            yield lambda p: p.on_ground is self.on_ground
-        if self.min_altitude_ft is not None or self.max_altitude_ft is not None:
-            low_ft, high_ft = _span(self.min_altitude_ft, self.max_altitude_ft)
-            yield lambda p: p.altitude_ft is not None and low_ft <= p.altitude_ft <= high_ft
-        if self.min_ground_speed_kt is not None or self.max_ground_speed_kt is not None:
-            low_kt, high_kt = _span(self.min_ground_speed_kt, self.max_ground_speed_kt)
-            yield lambda p: p.ground_speed_kt is not None and low_kt <= p.ground_speed_kt <= high_kt
-        if self.callsign is not None:
-            prefix = self.callsign
-            yield lambda p: (p.callsign or "").startswith(prefix)
-        if self.source is not None:
-            yield lambda p: p.source == self.source
-        if self.kind is not None:
-            yield lambda p: p.kind is self.kind
-        if self.max_age_s is not None:
-            after_ms = now_ms - self.max_age_s * 1000
-            yield lambda p: p.time >= after_ms
-
-
-_SELECTING: Final = Filters.model_fields.keys() - Shown.model_fields.keys() - {"limit"}
-
-
-def _span(low: float | None, high: float | None) -> tuple[float, float]:
-    return -math.inf if low is None else low, math.inf if high is None else high
+    limit: int = field("limit", "at most so many flights", LIMIT, ge=1, le=LIMIT)
 
 
 # Pages. A list has a stable order, and a page begins behind the last flight of the page before, wherever that is now:

@@ -3,6 +3,8 @@
     GET /v1/live/events?bbox=..     text/event-stream, resumed by `Last-Event-ID` as every EventSource does
     WS  /v1/live/ws?bbox=..         the same events as JSON messages; a message `{"bbox": ".."}` looks elsewhere
 
+Both take the filters of `/v1/live`: a flight that begins to match enters, one that ceases leaves.
+
 Events: `reset` (what was told before is void), `enter` and `move` (flights), `leave` (flight ids), and each second
 `status`, which tells how old the picture is and carries the id to resume from. `reconnect` says that this process ends.
 What changes for whom is in `watching.py`, gRPC in `rpc.py`.
@@ -25,9 +27,9 @@ from flight_platform.model import format_flight_id
 from serving.live_answers import FieldsText
 from serving.live_formats import Format
 from serving.live_store import LiveStore
-from serving.parameters import EXAMPLES, Box, BoxText, parse_box
-from serving.parameters import Query as QueryModel
+from serving.parameters import BoxText
 from serving.problems import responses, unavailable
+from serving.selection import Selection, View, field
 from serving.server import ABORT
 from serving.snapshot import Snapshots
 from serving.watching import MOST_CLIENTS, PATIENCE_S, Clients, Update, count_dropped, updates
@@ -38,19 +40,19 @@ _TRY_LATER: Final = 1013
 _RETRY_MS: Final = (200, 3_000)  # all clients of a process that ends must not come back at once
 
 
-class WatchQuery(QueryModel):
+class WatchQuery(Selection):
     """Parameters of both streams."""
 
     bbox: BoxText | None = Field(None, description="west,south,east,north in degrees; absent: everywhere")
-    fields: FieldsText | None = Field(
-        None, description="only these fields, and flight_id", examples=[EXAMPLES["fields"]]
+    fields: FieldsText | None = field("fields", "only these fields, and flight_id")
+    last_event_id: str | None = field(
+        "last_event_id", "as the header `Last-Event-ID`, for clients that cannot set it", max_length=40
     )
-    last_event_id: str | None = Field(
-        None,
-        max_length=40,
-        description="as the header `Last-Event-ID`, for clients that cannot set it",
-        examples=[EXAMPLES["last_event_id"]],
-    )
+
+    @property
+    def view(self) -> View:
+        """What is watched."""
+        return View(self.bbox, self.selection if self.select else None)
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -106,14 +108,14 @@ class EventStream(Response):
         self,
         snapshots: Snapshots,
         clients: Clients,
-        box: Box | None,
+        view: View,
         names: tuple[str, ...] | None,
         last_id: str | None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._snapshots, self._clients = snapshots, clients
-        self._box, self._names, self._last_id = box, names, last_id
+        self._view, self._names, self._last_id = view, names, last_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Streams beside a task that waits for the client to leave."""
@@ -139,7 +141,7 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": text, "more_body": more})
 
         await tell(b"retry: %d\n\n" % random.randint(*_RETRY_MS))  # noqa: S311  # spreads, hides nothing
-        async for update in updates(self._snapshots, self._box, self._last_id):
+        async for update in updates(self._snapshots, self._view, self._last_id):
             await tell(update.once(("sse", self._names), partial(_text, update, self._names)))
         await tell(b"event: reconnect\ndata: {}\n\n", more=False)
 
@@ -187,7 +189,7 @@ _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
 
 @routes.get(
     "/v1/live/events",
-    summary="Flights of a box as they move: server-sent events",
+    summary="Flights as they move: server-sent events",
     response_class=Response,
     responses={**_EVENTS, **responses(422, 503)},
 )
@@ -197,11 +199,14 @@ async def events(
     clients: _Clients,
     last_event_id: Annotated[str | None, Header(max_length=40, description="`id` of the last event that came")] = None,
 ) -> Response:
-    """What enters, moves in and leaves a box, once a second. With an id, only what has changed since."""
+    """What comes into a box and the filters, moves in them and leaves them, once a second.
+
+    With an id, only what has changed since.
+    """
     if clients.full:
         count_dropped("full")
         raise unavailable(f"this process has {MOST_CLIENTS} streams already", "too-many-streams")
-    return EventStream(store.snapshots, clients, query.bbox, query.names, last_event_id or query.last_event_id)
+    return EventStream(store.snapshots, clients, query.view, query.names, last_event_id or query.last_event_id)
 
 
 @routes.websocket("/v1/live/ws")
@@ -212,26 +217,22 @@ async def socket(websocket: WebSocket, store: LiveStore, clients: _Clients) -> N
         count_dropped("full")
         await websocket.close(_TRY_LATER, "too many streams")
         return
-    try:
-        query = WatchQuery.model_validate(dict(websocket.query_params))
-    except ValidationError as error:
-        await _refuse(websocket, error.errors()[0]["msg"])
-        return
     with clients.counted("websocket"), suppress(WebSocketDisconnect):
-        await _Session(websocket, store.snapshots, query).run()
+        await _Session(websocket, store.snapshots, dict(websocket.query_params)).run()
 
 
 class _Session:
-    """One WebSocket: pushes, and meanwhile listens for another box."""
+    """One WebSocket: pushes, and meanwhile listens for what to watch instead.
 
-    def __init__(self, websocket: WebSocket, snapshots: Snapshots, query: WatchQuery) -> None:
-        self._websocket, self._snapshots = websocket, snapshots
-        self._names = query.names
-        self._box, self._last_id = query.bbox, query.last_event_id
+    `asked` are the parameters as the client wrote them; a message changes those that it names.
+    """
+
+    def __init__(self, websocket: WebSocket, snapshots: Snapshots, asked: dict[str, Any]) -> None:
+        self._websocket, self._snapshots, self._asked = websocket, snapshots, asked
 
     async def run(self) -> None:
         """Until the client leaves, says what we do not understand, takes nothing, or this process ends."""
-        pushing = asyncio.create_task(self._push())
+        pushing = asyncio.create_task(self._push(self._asked))
         hearing = asyncio.create_task(_hear(self._websocket))
         try:
             while True:
@@ -239,21 +240,24 @@ class _Session:
                 if pushing.done():
                     pushing.result()
                     return
-                self._box, self._last_id = _asked_box(hearing.result()), None
+                self._asked = _changed(self._asked, hearing.result())
                 await _end(pushing)
-                pushing = asyncio.create_task(self._push())
+                pushing = asyncio.create_task(self._push(self._asked))
                 hearing = asyncio.create_task(_hear(self._websocket))
         except TimeoutError:
             count_dropped("slow")
             _abort(self._websocket.scope)
+        except ValidationError as error:
+            await _refuse(self._websocket, told(error))
         except ValueError as error:
             await _refuse(self._websocket, str(error))
         finally:
             await _end(pushing, hearing)
 
-    async def _push(self) -> None:
-        async for update in updates(self._snapshots, self._box, self._last_id):
-            for message in as_messages(events_of(update, self._names)):
+    async def _push(self, asked: dict[str, Any]) -> None:
+        query = WatchQuery.model_validate(asked)
+        async for update in updates(self._snapshots, query.view, query.last_event_id):
+            for message in as_messages(events_of(update, query.names)):
                 async with asyncio.timeout(PATIENCE_S):
                     await self._websocket.send_text(message)
         await self._websocket.send_json({"event": "reconnect"})
@@ -271,13 +275,19 @@ async def _hear(websocket: WebSocket) -> str:
     return text
 
 
-def _asked_box(message: str) -> Box | None:
-    """The box in a client's message; raises ValueError."""
-    asked = json.loads(message)
-    if not isinstance(asked, dict) or asked.keys() != {"bbox"}:
-        raise ValueError('a message here is {"bbox": "west,south,east,north"}, or {"bbox": null} for everywhere')
-    return None if asked["bbox"] is None else parse_box(asked["bbox"])
+def _changed(asked: dict[str, Any], message: str) -> dict[str, Any]:
+    """The parameters after a client's message: those that it names have its values, null is as if never asked."""
+    changes = json.loads(message)
+    if not isinstance(changes, dict) or "last_event_id" in changes:
+        raise ValueError('a message here is an object of parameters, as {"bbox": "west,south,east,north"}')
+    return {name: value for name, value in (asked | changes | {"last_event_id": None}).items() if value is not None}
+
+
+def told(error: ValidationError) -> str:
+    """The first thing that is wrong, with its name."""
+    first = error.errors()[0]
+    return f"{first['loc'][-1]}: {first['msg'].removeprefix('Value error, ')}"
 
 
 async def _refuse(websocket: WebSocket, reason: str) -> None:
-    await websocket.close(_BAD_DATA, reason.removeprefix("Value error, ").encode()[:120].decode("utf-8", "ignore"))
+    await websocket.close(_BAD_DATA, reason.encode()[:120].decode("utf-8", "ignore"))

@@ -13,12 +13,16 @@ from typing import Any, Final
 import grpc
 import structlog
 from google.protobuf.message import Message
+from pydantic import ValidationError
 
+from flight_platform.model import Kind
 from flight_platform.settings import Settings
 from protos.flight.v1 import api_pb2
 from serving.live_answers import Fields
 from serving.live_formats import Format, wire_field
-from serving.parameters import Box, parse_box
+from serving.parameters import parse_box
+from serving.push import told
+from serving.selection import Selection, View
 from serving.snapshot import Snapshots
 from serving.watching import PATIENCE_S, Clients, Update, count_dropped, updates
 
@@ -56,7 +60,9 @@ async def _watch(
     snapshots: Snapshots, clients: Clients, request: api_pb2.WatchRequest, context: "grpc.aio.ServicerContext[Any, Any]"
 ) -> None:
     try:
-        box, fields = _box(request), _fields(request)
+        view, fields = _view(request), _fields(request)
+    except ValidationError as error:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, told(error))
     except ValueError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     if clients.full:
@@ -66,7 +72,7 @@ async def _watch(
     farewell = grpc.StatusCode.UNAVAILABLE, "this process ends; watch again with the id of the last update"
     with clients.counted("grpc"):
         try:
-            async for update in updates(snapshots, box, last_id):
+            async for update in updates(snapshots, view, last_id):
                 async with asyncio.timeout(PATIENCE_S):
                     await context.write(update.once(("grpc", fields), partial(message_of, update, fields)))
         except TimeoutError:
@@ -75,11 +81,14 @@ async def _watch(
     await context.abort(*farewell)  # to one that takes nothing it is told when its connection ends: see _OPTIONS
 
 
-def _box(request: api_pb2.WatchRequest) -> Box | None:
-    if not request.HasField("bbox"):
-        return None
-    box = request.bbox
-    return parse_box(f"{box.west!r},{box.south!r},{box.east!r},{box.north!r}")
+def _view(request: api_pb2.WatchRequest) -> View:
+    box, filters = None, {name: getattr(request, name) for name in Selection.model_fields if request.HasField(name)}
+    if request.HasField("bbox"):
+        edges = request.bbox
+        box = parse_box(f"{edges.west!r},{edges.south!r},{edges.east!r},{edges.north!r}")
+    if "kind" in filters:
+        filters["kind"] = Kind(request.kind).label
+    return View(box, Selection.model_validate(filters) if filters else None)
 
 
 def _fields(request: api_pb2.WatchRequest) -> tuple[str, ...] | None:

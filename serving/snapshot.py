@@ -11,20 +11,19 @@ client alone (a box, a point, one flight) asks the store itself and does not com
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import structlog
 
 from flight_platform.kafka import now_ms
 from flight_platform.live.client import LiveAnswer
 from flight_platform.model import Position
 from flight_platform.telemetry import SNAPSHOT_AGE
+from serving.frame import Array, Frame
 from serving.live_formats import Format, Head, Row, row_maker
-from serving.parameters import Box
 
 log = structlog.get_logger()
 
@@ -34,52 +33,7 @@ _MOST_MASKS: Final = 16  # sets of fields whose rows are kept; rows of more are 
 _AT_A_TIME: Final = 50  # streams that are woken before others have their turn: some milliseconds
 _SHARED_BYTES: Final = 32_000_000  # of updates that are kept for others who are told the same
 
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
 _Made = TypeVar("_Made")
-
-
-def within(box: Box | None, latitudes: Array, longitudes: Array) -> Mask:
-    """Which places lie in a box; None is everywhere. A place that is NaN lies nowhere."""
-    if box is None:
-        return ~np.isnan(latitudes)
-    inside: Mask = (latitudes >= box.south) & (latitudes <= box.north)
-    if box.west <= box.east:
-        inside &= (longitudes >= box.west) & (longitudes <= box.east)
-    else:
-        inside &= (longitudes >= box.west) | (longitudes <= box.east)
-    return inside
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where every flight was at one time: columns in the order of flight ids."""
-
-    time_ms: int
-    flight_ids: Array
-    times: Array
-    latitudes: Array
-    longitudes: Array
-
-    @classmethod
-    def of(cls, positions: Sequence[Position], time_ms: int) -> "Frame":
-        """The frame of these positions, which are in the order of flight ids."""
-        count = len(positions)
-
-        def column(kind: str, values: Iterable[float]) -> Array:
-            return np.fromiter(values, dtype=kind, count=count)
-
-        return cls(
-            time_ms,
-            column("i8", (position.flight_id or 0 for position in positions)),
-            column("i8", (position.time for position in positions)),
-            column("f8", (position.latitude for position in positions)),
-            column("f8", (position.longitude for position in positions)),
-        )
-
-    def within(self, box: Box | None) -> Mask:
-        """Which flights lie in a box."""
-        return within(box, self.latitudes, self.longitudes)
 
 
 @dataclass(slots=True)

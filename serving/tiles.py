@@ -14,13 +14,14 @@ from typing import Annotated, Any, Final
 import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 
+from serving.frame import Array, Frame
 from serving.live_answers import LIMIT, LiveTile
 from serving.live_formats import Format, Head, list_body
 from serving.live_store import LiveStore
 from serving.parameters import EXAMPLES
 from serving.problems import ProblemError, responses
 from serving.rendered import rendered_once
-from serving.snapshot import Array, Frame, Snapshot
+from serving.snapshot import Snapshot
 
 DEEPEST: Final = 16  # a tile of 600 m: below, there is no more than a flight in it
 HEADERS: Final = {

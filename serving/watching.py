@@ -1,6 +1,8 @@
-"""What changes for somebody who watches a box: who came into it, who moved in it, who left it.
+"""What changes for somebody who watches a view: who came into it, who moved in it, who left it.
 
-    Frame (where they were when we last told) + Snapshot (where they are) ──► Delta, shared by all ──► Update of one box
+    Frame (where they were when we last told) + Snapshot (where they are) ──► Delta, shared by all ──► Update of a view
+
+A view is a box and filters (`selection.py`): a flight that begins to match comes into it, one that ceases leaves it.
 
 A watcher asks for the newest when it can take it. One that is slow therefore gets fewer and larger updates and never an
 old one, and nothing is queued for it: what waits is one update in its connection. How updates are written for each
@@ -18,8 +20,9 @@ import numpy as np
 import structlog
 
 from flight_platform.telemetry import STREAM_CLIENTS, STREAM_DROPPED
-from serving.parameters import Box
-from serving.snapshot import Array, Frame, Snapshot, Snapshots, within
+from serving.frame import Array, Frame
+from serving.selection import View
+from serving.snapshot import Snapshot, Snapshots
 
 log = structlog.get_logger()
 
@@ -30,9 +33,9 @@ _SKEW_MS: Final = 2_000  # by which another instance, whose update is resumed fr
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What has changed in a box: places in the snapshot, and ids of those who left.
+    """What has changed in a view: places in the snapshot, and ids of those who left.
 
-    With `reset` it is all that is in the box, and whatever was told before is void. `key` is the same for all to whom
+    With `reset` it is all that is in the view, and whatever was told before is void. `key` is the same for all to whom
     the same is told.
     """
 
@@ -54,81 +57,79 @@ class Update:
 
 
 class Delta:
-    """What has changed between a frame and a snapshot, anywhere: who is new, has a newer position, or is gone."""
+    """What has changed between a frame and a snapshot, anywhere: who is new, has a newer position, or is gone.
 
-    def __init__(self, old: Frame, snapshot: Snapshot) -> None:
+    With `ages` those who have not changed are looked at, too: for views that one leaves by growing old.
+    """
+
+    def __init__(self, old: Frame, snapshot: Snapshot, *, ages: bool = False) -> None:
         new = snapshot.frame
-        self._snapshot, self._since = snapshot, old.time_ms
         places = np.searchsorted(old.flight_ids, new.flight_ids)
         known = places < len(old.flight_ids)
         known[known] = old.flight_ids[places[known]] == new.flight_ids[known]
         changed = ~known
         changed[known] = new.times[known] != old.times[places[known]]
-        self._rows = np.flatnonzero(changed)
-        before = places[self._rows]
-        was = known[self._rows]
-        self._was_latitude = np.full(len(before), np.nan)
-        self._was_longitude = np.full(len(before), np.nan)
-        self._was_latitude[was] = old.latitudes[before[was]]
-        self._was_longitude[was] = old.longitudes[before[was]]
-        self._latitudes, self._longitudes = new.latitudes[self._rows], new.longitudes[self._rows]
-        self._flight_ids = new.flight_ids[self._rows]
-        gone = np.isin(old.flight_ids, new.flight_ids, assume_unique=True, invert=True)
-        self._gone_ids = old.flight_ids[gone]
-        self._gone_latitudes, self._gone_longitudes = old.latitudes[gone], old.longitudes[gone]
+        self._snapshot, self._since = snapshot, old.time_ms
+        self._rows = np.arange(len(changed)) if ages else np.flatnonzero(changed)
+        self._changed, self._known = changed[self._rows], known[self._rows]
+        self._now = new.at(self._rows)
+        self._before = old.at(places[self._rows][self._known])
+        self._gone = old.at(np.isin(old.flight_ids, new.flight_ids, assume_unique=True, invert=True))
 
-    def update(self, box: Box | None) -> Update:
-        """What of it concerns a box."""
-        now = within(box, self._latitudes, self._longitudes)
-        was = within(box, self._was_latitude, self._was_longitude)
-        leave = self._flight_ids[was & ~now].tolist()
-        leave += self._gone_ids[within(box, self._gone_latitudes, self._gone_longitudes)].tolist()
-        return Update(self._snapshot, self._rows[now & ~was], self._rows[now & was], leave, (self._since, box))
+    def update(self, view: View) -> Update:
+        """What of it concerns a view."""
+        now = view.mask(self._now)
+        was = np.zeros(len(now), dtype=bool)
+        was[self._known] = view.mask(self._before)
+        leave = self._now.flight_ids[was & ~now].tolist() + self._gone.flight_ids[view.mask(self._gone)].tolist()
+        enter, move = self._rows[now & ~was], self._rows[now & was & self._changed]
+        return Update(self._snapshot, enter, move, leave, (self._since, view))
 
 
-def everything(snapshot: Snapshot, box: Box | None) -> Update:
-    """All that is in a box, for one who knows nothing."""
+def everything(snapshot: Snapshot, view: View) -> Update:
+    """All that is in a view, for one who knows nothing."""
     none = np.empty(0, dtype=np.intp)
-    return Update(snapshot, np.flatnonzero(snapshot.frame.within(box)), none, [], ("all", box), reset=True)
+    return Update(snapshot, np.flatnonzero(view.mask(snapshot.frame)), none, [], ("all", view), reset=True)
 
 
-def resumed(snapshots: Snapshots, snapshot: Snapshot, box: Box | None, last_id: str | None) -> Update:
+def resumed(snapshots: Snapshots, snapshot: Snapshot, view: View, last_id: str | None) -> Update:
     """What has changed since the update of that id, which may be another instance's; everything where that is unknown.
 
     Where the update was not ours, its reader may know what no frame of ours before it shows, and may lack what ours
     already has. So we begin a little before it: what is told twice does no harm, and a leave of one unknown neither.
     """
     if last_id is None or not last_id.isdecimal():
-        return everything(snapshot, box)
+        return everything(snapshot, view)
     last_ms = int(last_id)
     ours = [frame for frame in snapshots.frames if frame.time_ms == last_ms]
     earlier = [frame for frame in snapshots.frames if frame.time_ms <= last_ms - _SKEW_MS]
     if not ours and not earlier:
-        return everything(snapshot, box)
+        return everything(snapshot, view)
     base = ours[0] if ours else earlier[-1]
-    update = Delta(base, snapshot).update(box)
+    update = _delta(base, snapshot, view).update(view)
     if ours:
         return update
-    seen = [frame.flight_ids[frame.within(box)] for frame in snapshots.frames if frame.time_ms >= base.time_ms]
-    here = snapshot.frame.flight_ids[snapshot.frame.within(box)]
+    seen = [frame.flight_ids[view.mask(frame)] for frame in snapshots.frames if frame.time_ms >= base.time_ms]
+    here = snapshot.frame.flight_ids[view.mask(snapshot.frame)]
     leave = np.setdiff1d(np.concatenate(seen), here).tolist()
-    return Update(snapshot, update.enter, update.move, leave, ("since", base.time_ms, box))
+    return Update(snapshot, update.enter, update.move, leave, ("since", base.time_ms, view))
 
 
-async def updates(snapshots: Snapshots, box: Box | None, last_id: str | None = None) -> AsyncIterator[Update]:
-    """What one watcher of a box is told: an update a snapshot, the first at once; ends where this process does."""
+async def updates(snapshots: Snapshots, view: View, last_id: str | None = None) -> AsyncIterator[Update]:
+    """What one watcher of a view is told: an update a snapshot, the first at once; ends where this process does."""
     snapshot = await snapshots.after(-1)
     if snapshot is None:
         return
-    yield resumed(snapshots, snapshot, box, last_id)
+    yield resumed(snapshots, snapshot, view, last_id)
     told = snapshot.frame
     while (snapshot := await snapshots.after(told.time_ms)) is not None:
-        yield _delta(told, snapshot).update(box)
+        yield _delta(told, snapshot, view).update(view)
         told = snapshot.frame
 
 
-def _delta(told: Frame, snapshot: Snapshot) -> Delta:
-    return snapshot.once(("delta", told.time_ms), lambda: Delta(told, snapshot))
+def _delta(told: Frame, snapshot: Snapshot, view: View) -> Delta:
+    """Made once for all who were told the same last."""
+    return snapshot.once(("delta", told.time_ms, view.ages), lambda: Delta(told, snapshot, ages=view.ages))
 
 
 class Clients:

@@ -40,14 +40,32 @@ class Box(_message.Message):
     def __init__(self, west: _Optional[float] = ..., south: _Optional[float] = ..., east: _Optional[float] = ..., north: _Optional[float] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("bbox", "fields", "last_event_id")
+    __slots__ = ("bbox", "fields", "last_event_id", "on_ground", "min_altitude_ft", "max_altitude_ft", "min_ground_speed_kt", "max_ground_speed_kt", "callsign", "source", "kind", "max_age_s")
     BBOX_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
     LAST_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ON_GROUND_FIELD_NUMBER: _ClassVar[int]
+    MIN_ALTITUDE_FT_FIELD_NUMBER: _ClassVar[int]
+    MAX_ALTITUDE_FT_FIELD_NUMBER: _ClassVar[int]
+    MIN_GROUND_SPEED_KT_FIELD_NUMBER: _ClassVar[int]
+    MAX_GROUND_SPEED_KT_FIELD_NUMBER: _ClassVar[int]
+    CALLSIGN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_S_FIELD_NUMBER: _ClassVar[int]
     bbox: Box
     fields: _containers.RepeatedScalarFieldContainer[str]
     last_event_id: str
-    def __init__(self, bbox: _Optional[_Union[Box, _Mapping]] = ..., fields: _Optional[_Iterable[str]] = ..., last_event_id: _Optional[str] = ...) -> None: ...
+    on_ground: bool
+    min_altitude_ft: int
+    max_altitude_ft: int
+    min_ground_speed_kt: float
+    max_ground_speed_kt: float
+    callsign: str
+    source: str
+    kind: _position_pb2.Kind
+    max_age_s: float
+    def __init__(self, bbox: _Optional[_Union[Box, _Mapping]] = ..., fields: _Optional[_Iterable[str]] = ..., last_event_id: _Optional[str] = ..., on_ground: _Optional[bool] = ..., min_altitude_ft: _Optional[int] = ..., max_altitude_ft: _Optional[int] = ..., min_ground_speed_kt: _Optional[float] = ..., max_ground_speed_kt: _Optional[float] = ..., callsign: _Optional[str] = ..., source: _Optional[str] = ..., kind: _Optional[_Union[_position_pb2.Kind, str]] = ..., max_age_s: _Optional[float] = ...) -> None: ...
 
 class WatchUpdate(_message.Message):
     __slots__ = ("id", "reset", "enter", "move", "leave", "time", "watermark", "partial", "missing")

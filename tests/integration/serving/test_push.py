@@ -18,10 +18,10 @@ from flight_platform.codec import decode
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
 from flight_platform.kafka import now_ms
-from flight_platform.model import Position, format_flight_id
+from flight_platform.model import Kind, Position, format_flight_id
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
-from protos.flight.v1 import api_pb2
+from protos.flight.v1 import api_pb2, position_pb2
 from tests.integration.serving.filling import WITHIN_S, Filling, filled, position
 from tests.integration.serving.processes import Reader, reader
 
@@ -109,6 +109,44 @@ def test_events_tell_who_enters_moves_and_leaves(active: Reader, sky: Filling) -
         assert [(flight["latitude"], flight["altitude_ft"]) for flight in moved] == [(46.6, 0)]
         sky.write(gone := position(0x4B1800, 48.5, 8.5))
         assert until(stream, "leave") == {"flight_ids": [id_of(gone)]}
+
+
+def test_who_begins_to_match_a_filter_enters_and_who_ceases_leaves(
+    settings: Settings, active: Reader, sky: Filling
+) -> None:
+    def climbed(altitude_ft: int) -> Position:
+        sky.write(flight := position(0x4B1802, 46.5, 8.0, altitude_ft=altitude_ft, callsign="SWR7"))
+        return flight
+
+    climbed(900)
+    wait_until(lambda: active.get("/v1/live?callsign=SWR7")["count"] == 1, WITHIN_S, "the process to see it")
+    url = f"{active.client.base_url}".replace("http:", "ws:")
+    request = api_pb2.WatchRequest(callsign="SWR", min_altitude_ft=1000, kind=position_pb2.KIND_ADSB)
+    with (
+        events(active, f"bbox={ALPS}&callsign=SWR&min_altitude_ft=1000") as stream,
+        connect(f"{url}/v1/live/ws?bbox={ALPS}&fields=icao24") as socket,
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}") as channel,
+    ):
+        assert next(stream) == ("reset", {})
+        until(stream, "status")  # it is too low
+        socket.send(json.dumps({"callsign": "swr", "min_altitude_ft": 1000}))
+        resets = 0
+        while resets < 2:  # the second says that what was told before the filters is void
+            resets += json.loads(socket.recv(WITHIN_S)) == {"event": "reset"}
+        climbed(1000)
+        assert addresses(until(stream, "enter")) == ["4b1802"]
+        gone = climbed(999)
+        assert until(stream, "leave") == {"flight_ids": [id_of(gone)]}
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1]["event"] != "leave":
+            heard.append(json.loads(socket.recv(WITHIN_S)))
+        assert [message["event"] for message in heard if message["event"] != "status"] == ["enter", "leave"]
+        updates = watch(channel, request)
+        assert not next(updates).enter  # it tells no kind, and is too low
+        sky.write(replace(climbed(2000), time=now_ms(), kind=Kind.ADSB))
+        assert [flight.icao24 for flight in next(update for update in updates if update.enter).enter] == ["4b1802"]
+        with pytest.raises(grpc.RpcError, match=r"INVALID_ARGUMENT"):
+            next(watch(channel, api_pb2.WatchRequest(min_altitude_ft=2, max_altitude_ft=1)))
 
 
 def test_a_stream_is_resumed_where_it_broke_off(active: Reader, sky: Filling) -> None:

@@ -1,13 +1,16 @@
 """Skies as the live store tells them, for tests of what is made of them."""
 
+from typing import Any
+
 from flight_platform.live.client import LiveAnswer
 from flight_platform.model import Position, icao24_of, make_flight_id
-from serving.snapshot import Frame, Snapshot
+from serving.frame import Frame
+from serving.snapshot import Snapshot
 
 START_MS = 1_769_860_800_000
 
 
-def flight(number: int, latitude: float, longitude: float, time_ms: int = START_MS) -> Position:
+def flight(number: int, latitude: float, longitude: float, time_ms: int = START_MS, **fields: Any) -> Position:
     """The report of one flight."""
     return Position(
         icao24=icao24_of(number),
@@ -16,6 +19,7 @@ def flight(number: int, latitude: float, longitude: float, time_ms: int = START_
         received_at=time_ms + 40,
         latitude=latitude,
         longitude=longitude,
+        **fields,
     )
 
 
