@@ -163,10 +163,10 @@ def servers(settings: "Settings") -> list[Finding]:
 
 def edge(settings: "Settings") -> Finding:
     """HAProxy; without it each API is asked on its own port."""
-    from cli.programs import HAPROXY, has_edge
+    from cli.programs import haproxy, has_edge
     from cli.readiness import answers_ok
 
-    path = shutil.which(HAPROXY)
+    path = haproxy()
     if path is None:
         remedy = (
             "install it (Debian: apt install haproxy openssl): `flight up` starts it, with two instances of each API"

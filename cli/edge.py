@@ -16,7 +16,7 @@ from string import Template
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cli.programs import ROOT, Instance, instances, port_of, socket_path
+from cli.programs import ROOT, Instance, instances, live_replicas, port_of, socket_path
 from flight_platform.errors import ToolMissingError
 from flight_platform.settings import Settings
 
@@ -158,10 +158,9 @@ def _replicas(settings: Settings) -> str:
 
     Our APIs do not use it: they ask all and take the newest.
     """
-    urls = settings.tile38_urls
-    if not 1 < len(urls) <= settings.tile38_copies:
+    if not live_replicas(settings):
         return ""
-    places = [f"{urlsplit(url).hostname}:{port_of(url, 9851)}" for url in urls]
+    places = [f"{urlsplit(url).hostname}:{port_of(url, 9851)}" for url in settings.tile38_urls]
     servers = "\n".join(f"    server live-{number} {place} check" for number, place in enumerate(places, 1))
     return _LIVE.substitute(port=settings.edge_live_port, servers=servers)
 

@@ -1,6 +1,7 @@
 """What is looked at before anything starts: tools and ports. Each failure is one sentence with the remedy."""
 
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,15 @@ class PortTakenError(FlightError):
 
 def check_ports(programs: Iterable[Program]) -> None:
     """Raises PortTakenError where somebody listens already; a program that may take any port is not asked."""
-    listed = [program for program in programs if program.port]
-    taken = [program for program in listed if is_taken(program.port or 0)]
-    twice = {p.port for p in listed if sum(other.port == p.port for other in listed) > 1}
+    listed = [(port, program.name, setting) for program in programs for port, setting in program.ports]
+    count = Counter(port for port, _, _ in listed)
+    twice = ", ".join(f"{name}: {port}" for port, name, _ in listed if count[port] > 1)
     if twice:
-        names = ", ".join(f"{p.name}: {p.port}" for p in listed if p.port in twice)
-        raise PortTakenError(f"two programs have one port ({names}): give each its own in the settings")
+        raise PortTakenError(f"two programs have one port ({twice}): give each its own in the settings")
+    taken = [one for one in listed if is_taken(one[0])]
     if taken:
-        what = ", ".join(f"{program.port} ({program.name})" for program in taken)
-        settings = " and ".join(sorted({program.setting or "FLIGHT_METRICS_PORT" for program in taken}))
+        what = ", ".join(f"{port} ({name})" for port, name, _ in taken)
+        settings = " and ".join(sorted({setting for _, _, setting in taken}))
         many = len(taken) > 1
         raise PortTakenError(
             f"{'ports' if many else 'port'} {what} {'are' if many else 'is'} taken by another program: stop it "

@@ -26,6 +26,7 @@ _FIRST_METRICS_PORT: Final = 9101
 PROMETHEUS: Final = "prometheus"  # these two as Debian names them
 ALERTMANAGER: Final = "prometheus-alertmanager"
 HAPROXY: Final = "haproxy"
+_ROOTS_PATH: Final = "/usr/local/sbin:/usr/sbin"
 _INSTANCES: Final = 2  # of each API behind an edge: one may go
 _PORTS_BETWEEN: Final = 10
 _SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor binds "<path>.<pid>" first
@@ -33,7 +34,10 @@ _SOCKET_PATH_LIMIT: Final = 99  # bytes: the kernel allows 107, and supervisor b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One program under the supervisor. `port` is what it listens on, for the check before the start."""
+    """One program under the supervisor. `port` is what it listens on, for the check before the start.
+
+    `more_ports` are others that it listens on, each with the setting that moves it.
+    """
 
     name: str
     group: str
@@ -41,6 +45,7 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
     setting: str = ""  # the setting that moves the port elsewhere
+    more_ports: tuple[tuple[int, str], ...] = ()
     stop_signal: str = "TERM"
     stop_wait_s: int = 15
     whole_group: bool = False  # it has children of its own that must be stopped with it
@@ -49,6 +54,12 @@ class Program:
     def process(self) -> str:
         """Its name as the supervisor knows it."""
         return f"{self.group}:{self.name}"
+
+    @property
+    def ports(self) -> list[tuple[int, str]]:
+        """All that it listens on, each with its setting; none where it takes any that is free."""
+        own = [(self.port, self.setting or "FLIGHT_METRICS_PORT")] if self.port else []
+        return [*own, *self.more_ports]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +91,17 @@ def instances(settings: Settings) -> list[Instance]:
 
 def has_edge(settings: Settings) -> bool:
     """Whether there is an edge: HAProxy is installed, and it is known where the APIs will listen."""
-    return shutil.which(HAPROXY) is not None and settings.active_port != 0 and settings.history_port != 0
+    return haproxy() is not None and settings.active_port != 0 and settings.history_port != 0
+
+
+def haproxy() -> str | None:
+    """Where HAProxy is, if it is installed: Debian puts it where only root's PATH looks."""
+    return shutil.which(HAPROXY) or shutil.which(HAPROXY, path=_ROOTS_PATH)
+
+
+def live_replicas(settings: Settings) -> bool:
+    """Whether every live server holds every flight, and there is more than one: then the edge offers any of them."""
+    return 1 < len(settings.tile38_urls) <= settings.tile38_copies
 
 
 def is_local(host: str | None) -> bool:
@@ -165,16 +186,25 @@ def _api(name: str, number: int, port: int, grpc_port: int | None = None) -> Pro
     own = {} if number == 1 else {setting: str(port)}
     if grpc_port is not None and own:
         own["FLIGHT_GRPC_PORT"] = str(grpc_port)
-    return flight(f"api-{name}-{number}", "apis", ("serve", name), settings=own, port=port, setting=setting)
+    more = () if grpc_port is None else ((grpc_port, "FLIGHT_GRPC_PORT"),)
+    words = ("serve", name)
+    return flight(f"api-{name}-{number}", "apis", words, settings=own, port=port, setting=setting, more_ports=more)
 
 
 def _edge(settings: Settings) -> list[Program]:
     """HAProxy where it is installed. What it is told is written by `edge.py`."""
-    if not has_edge(settings):
+    program = haproxy()
+    if program is None or not has_edge(settings):
         return []
     # A master that reads all anew on SIGUSR2, and no connection is lost by that.
-    words = (HAPROXY, "-W", "-f", str(settings.var.resolve() / "edge" / "haproxy.cfg"))
-    return [Program(name="edge", group="edge", arguments=words, port=settings.edge_port, setting="FLIGHT_EDGE_PORT")]
+    words = (program, "-W", "-f", str(settings.var.resolve() / "edge" / "haproxy.cfg"))
+    more = [(settings.edge_metrics_port, "FLIGHT_EDGE_METRICS_PORT")]
+    if settings.edge_tls_port is not None:
+        more.append((settings.edge_tls_port, "FLIGHT_EDGE_TLS_PORT"))
+    if live_replicas(settings):
+        more.append((settings.edge_live_port, "FLIGHT_EDGE_LIVE_PORT"))
+    port, setting = settings.edge_port, "FLIGHT_EDGE_PORT"
+    return [Program(name="edge", group="edge", arguments=words, port=port, setting=setting, more_ports=tuple(more))]
 
 
 def _metrics_port(settings: Settings, number: int) -> int | None:

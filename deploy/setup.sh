@@ -69,7 +69,8 @@ install_wanted() {
 }
 wanted=()
 for program in prometheus prometheus-alertmanager haproxy openssl; do
-    command -v "$program" > /dev/null || wanted+=("$program")
+    # Debian puts haproxy where only root's PATH looks
+    PATH="$PATH:/usr/local/sbin:/usr/sbin" command -v "$program" > /dev/null || wanted+=("$program")
 done
 if [[ ${#wanted[@]} -gt 0 ]]; then
     if [[ $(id -u) -eq 0 ]] && command -v apt-get > /dev/null; then

@@ -1,14 +1,17 @@
 """What surrounds every request: access log, metrics and the boundary at which an unforeseen error becomes a 500.
 
-    request ──► Observed (log, metrics) ──► CORS ──► Boundary ──► routes
+    request ──► Observed (log, metrics) ──► AnyOrigin ──► Boundary ──► routes
 
 Pure ASGI, so that answers stream through untouched.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flight_platform.telemetry import HTTP_DURATION, HTTP_REQUESTS
@@ -19,6 +22,11 @@ log = structlog.get_logger()
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds by machines
 UNMATCHED: Final = "unmatched"  # one label for all paths that are none of ours
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "3600",
+}
 
 
 class Observed:
@@ -66,6 +74,35 @@ def _record(scope: Scope, status: int, sent_bytes: int, duration_s: float) -> No
         bytes=sent_bytes,
         client=client[0] if client else None,
     )
+
+
+class AnyOrigin:
+    """Pages of any origin may read (the CORS protocol of the Fetch standard).
+
+    Told to everybody and not only to pages: an answer that is the same whoever asks needs no `Vary: Origin`, with which
+    a cache would keep nothing for a crowd. The edge counts on that.
+    """
+
+    def __init__(self, app: ASGIApp, *, expose: Sequence[str]) -> None:
+        self.app = app
+        self._every = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(expose)}
+        self._preflight = Response(status_code=204, headers=self._every | _PREFLIGHT)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a preflight itself; passes every other request on and adds its headers to the answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in Headers(scope=scope):
+            await self._preflight(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._every)
+            await send(message)
+
+        await self.app(scope, receive, told)
 
 
 class Boundary:

@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 
 from cli.edge import WINDOW_S, certificate, configure
 from cli.main import app
-from cli.programs import instances
+from cli.programs import haproxy, instances
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
 from flight_platform.kafka import now_ms
@@ -37,8 +37,8 @@ from tests.integration.serving.processes import Reader, reader
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(
-        shutil.which("haproxy") is None or shutil.which("openssl") is None,
-        reason="needs haproxy and openssl on PATH (Debian: apt install haproxy openssl)",
+        haproxy() is None or shutil.which("openssl") is None,
+        reason="needs haproxy and openssl (Debian: apt install haproxy openssl)",
     ),
     pytest.mark.alone,
 ]
@@ -172,7 +172,7 @@ def running(settings: Settings) -> Iterator[Edge]:
         key = keys(settings, "add", "tests", "--rate", "100000")
         path = configure(settings)
         log = stack.enter_context((settings.var / "edge.log").open("wb"))
-        process = stack.enter_context(subprocess.Popen(["haproxy", "-W", "-f", path], stdout=log, stderr=log))
+        process = stack.enter_context(subprocess.Popen([haproxy() or "", "-W", "-f", path], stdout=log, stderr=log))
         stack.callback(process.terminate)
         url = f"http://127.0.0.1:{settings.edge_port}"
         client = stack.enter_context(httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=WITHIN_S))

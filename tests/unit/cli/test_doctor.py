@@ -92,7 +92,7 @@ def test_what_does_not_answer_is_failed_with_a_remedy(
 
 
 def test_who_is_told_of_alerts_is_said_without_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.doctor.shutil.which", lambda _: None)
+    monkeypatch.setattr("cli.doctor.shutil.which", lambda *_, **__: None)
 
     def told(**settings: str) -> str:
         found = alerting(Settings.read(**settings))

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from cli.edge import certificate, configure, make_certificate, render
+from cli.programs import haproxy
 from flight_platform.settings import Settings
 from serving.problems import KINDS
 
 needs_haproxy = pytest.mark.skipif(
-    shutil.which("haproxy") is None or shutil.which("openssl") is None,
-    reason="needs haproxy and openssl on PATH (Debian: apt install haproxy openssl)",
+    haproxy() is None or shutil.which("openssl") is None,
+    reason="needs haproxy and openssl (Debian: apt install haproxy openssl)",
 )
 REPLICAS = {"tile38_urls": "redis://u:geheim@10.0.0.1:9851,redis://10.0.0.2:9851", "tile38_copies": 2}
 
@@ -32,7 +33,7 @@ def test_haproxy_takes_what_it_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     if settings.edge_certificate is not None:
         make_certificate(settings.edge_certificate)
     path = configure(settings)
-    checked = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
+    checked = subprocess.run([haproxy() or "", "-c", "-f", path], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "WARNING" not in checked.stderr
 

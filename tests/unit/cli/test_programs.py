@@ -20,13 +20,13 @@ from flight_platform.settings import Settings
 @pytest.fixture(autouse=True)
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without Prometheus and Alertmanager."""
-    monkeypatch.setattr("cli.programs.shutil.which", lambda _: None)
+    monkeypatch.setattr("cli.programs.shutil.which", lambda *_, **__: None)
 
 
 @pytest.fixture
 def all_installed(nothing_installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that has both."""
-    monkeypatch.setattr("cli.programs.shutil.which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr("cli.programs.shutil.which", lambda program, **_: f"/usr/bin/{program}")
 
 
 def names(settings: Settings) -> list[str]:
@@ -56,7 +56,15 @@ def test_behind_an_edge_there_are_two_of_each_api(tmp_path: Path) -> None:
     assert apis == {"api-active-1": 8081, "api-active-2": 8091, "api-history-1": 8082, "api-history-2": 8092}
     own = {"FLIGHT_INSTANCE": "api-active-2", "FLIGHT_ACTIVE_PORT": "8091", "FLIGHT_GRPC_PORT": "8093"}
     assert listed["api-active-2"].environment == own
-    assert listed["edge"].port == 8080
+    assert [port for port, _ in listed["edge"].ports] == [8080, 8404, 8443]
+    assert [port for port, _ in listed["api-active-2"].ports] == [8091, 8093]
+
+
+def test_haproxy_is_found_where_debian_has_it_whoever_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"/usr/local/sbin:/usr/sbin": "/usr/sbin/haproxy"}
+    monkeypatch.setattr("cli.programs.shutil.which", lambda _program, path=None: places.get(path))
+    (edge,) = (program for program in programs(Settings.read()) if program.name == "edge")
+    assert edge.arguments[0] == "/usr/sbin/haproxy"
 
 
 def test_servers_elsewhere_are_not_started_here() -> None:
@@ -71,7 +79,7 @@ def test_servers_elsewhere_are_not_started_here() -> None:
 
 def test_no_two_programs_listen_on_one_port() -> None:
     settings = Settings.read()
-    ports = [program.port for program in programs(settings, (present_program(settings),)) if program.port]
+    ports = [port for program in programs(settings, (present_program(settings),)) for port, _ in program.ports]
     assert len(ports) == len(set(ports)) > 8
 
 
@@ -146,7 +154,12 @@ def test_a_taken_port_is_one_sentence_with_the_remedy() -> None:
         program = Program(name="kafka", group="servers", arguments=(), port=port, setting="FLIGHT_KAFKA_BOOTSTRAP")
         with pytest.raises(PortTakenError, match=rf"port {port} \(kafka\) is taken .* FLIGHT_KAFKA_BOOTSTRAP"):
             check_ports([program])
+        edge = Program(name="edge", group="edge", arguments=(), more_ports=((port, "FLIGHT_EDGE_TLS_PORT"),))
+        with pytest.raises(PortTakenError, match=rf"port {port} \(edge\) is taken .* FLIGHT_EDGE_TLS_PORT"):
+            check_ports([edge])
     check_ports([program])  # free again
+    with pytest.raises(PortTakenError, match=rf"two programs have one port \(kafka: {port}, edge: {port}\)"):
+        check_ports([program, edge])
 
 
 def test_one_port_for_two_programs_is_refused() -> None:

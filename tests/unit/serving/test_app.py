@@ -120,9 +120,18 @@ def test_the_access_log_has_one_entry_a_request_and_none_for_probes() -> None:
 def test_a_page_from_elsewhere_may_read() -> None:
     preflight = {"Origin": "https://map.example", "Access-Control-Request-Method": "GET"}
     answer = ask(_app(), "/v1/things/a", method="OPTIONS", headers=preflight)
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
-    preflight["Access-Control-Request-Method"] = "DELETE"
-    assert ask(_app(), "/v1/things/a", method="OPTIONS", headers=preflight).status_code == 400
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")
+    assert answer.headers["access-control-allow-methods"] == "GET"
+
+
+def test_an_answer_is_the_same_whoever_asks() -> None:
+    """So that a cache keeps one for all: nothing in it depends on the origin, and nothing says so."""
+    for url in ("/v1/things/a", "/nothing"):
+        of_a_page, of_a_program = ask(_app(), url, headers={"Origin": "https://map.example"}), ask(_app(), url)
+        assert of_a_page.headers == of_a_program.headers
+        assert of_a_page.headers["access-control-allow-origin"] == "*"
+        assert "Retry-After" in of_a_page.headers["access-control-expose-headers"]
+        assert "vary" not in of_a_page.headers
 
 
 def test_readiness_says_why_not() -> None:
