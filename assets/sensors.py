@@ -143,6 +143,14 @@ def _sum(hops: list[Hop]) -> dict[str, int]:
     return counters
 
 
+def _by_source(hops: list[Hop]) -> dict[str, float]:
+    """The newest event time of each source: a feed has one, a consumer those of all."""
+    marks = {hop.source: hop.watermark for hop in hops if hop.source and hop.watermark is not None}
+    for hop in hops:
+        marks |= hop.watermarks
+    return marks
+
+
 def _figures(hops: list[Hop], counters: Mapping[str, int]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"processes": sum(hop.processes for hop in hops)}
     watermarks = [hop.watermark for hop in hops if hop.watermark is not None]
@@ -151,9 +159,12 @@ def _figures(hops: list[Hop], counters: Mapping[str, int]) -> dict[str, Any]:
     lags = [hop.lag_records for hop in hops if hop.lag_records is not None]
     if lags:
         metadata["lag, records"] = sum(lags)
-    sources = sorted(hop.source for hop in hops if hop.source)
-    if sources:
-        metadata["sources"] = ", ".join(sources)
+    marks = _by_source(hops)
+    if marks:
+        metadata["sources"] = ", ".join(sorted(marks))
+        metadata["watermark by source"] = dg.MetadataValue.json(
+            {source: datetime.fromtimestamp(at, UTC).isoformat() for source, at in sorted(marks.items())}
+        )
     if counters:
         metadata["counters"] = dg.MetadataValue.json(dict(counters))
     return metadata

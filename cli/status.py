@@ -6,6 +6,7 @@ they mean (is this a stall?) is not judged here: open incidents are what the pla
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -26,6 +27,7 @@ _SILENT_S: Final = {"dagster": 30.0}
 _SILENT_DEFAULT_S: Final = 5.0
 _REFRESH_S: Final = 1.0
 _RATE_SNAPSHOTS: Final = 10  # rates of a watch are over so many: a source that is polled each 5 s is no 0, 0, 0, 5000
+_HOPS: Final = ("source", "feed", "track", "live", "history")
 # What of the counters is the work done, by stage; the rest are refusals and repeats.
 _WORK: Final = {
     "feed": ("accepted",),
@@ -96,6 +98,7 @@ def take(settings: "Settings", before: dict[str, Any] | None = None) -> dict[str
     facts: dict[str, Any] = {
         "at": datetime.now(UTC),
         "hops": [],
+        "watermarks": {},
         "incidents": [],
         "history": None,
         "programs": _programs(settings),
@@ -123,9 +126,11 @@ def _from_postgres(settings: "Settings") -> dict[str, Any]:
         except psycopg.errors.UndefinedTable as error:
             raise ServerUnavailableError("Postgres has no tables of the platform yet: run `flight migrate`") from error
     for hop in hops:
+        marks: dict[str, int] = hop["watermarks"]
+        hop["watermarks"] = {name: datetime.fromtimestamp(ms / 1000, UTC) for name, ms in marks.items()}
         hop["silent"] = hop["beat_age_s"] > _SILENT_S.get(hop["stage"], _SILENT_DEFAULT_S)
         hop["rate_per_s"] = None
-    return {"hops": hops, "incidents": incidents, "history": history}
+    return {"hops": hops, "watermarks": watermarks(hops), "incidents": incidents, "history": history}
 
 
 def _add_rates(hops: list[dict[str, Any]], before: list[dict[str, Any]]) -> None:
@@ -166,6 +171,7 @@ def render(facts: dict[str, Any]) -> str:
     parts: list[str] = []
     if not facts["problems"]:
         parts.append(_hops(facts["hops"]))
+        parts.append(_sources(facts["watermarks"], facts["at"]))
         if facts["history"] is not None:
             parts.append(_history(facts["history"], facts["at"]))
         parts.append(_incidents(facts["incidents"], facts["at"]))
@@ -195,6 +201,36 @@ def _hop_row(hop: dict[str, Any]) -> list[Any]:
         megabytes(hop["rss_bytes"]),
         note,
     ]
+
+
+def watermarks(hops: Iterable[dict[str, Any]]) -> dict[str, dict[str, datetime]]:
+    """The newest event time of each source at each hop; at hop `source` it is the source's own clock."""
+    found: dict[str, dict[str, datetime]] = {}
+
+    def tell(source: str, stage: str, moment: datetime | None) -> None:
+        marks = found.setdefault(source, {})
+        if moment is not None:
+            marks[stage] = max(moment, marks.get(stage, moment))
+
+    for hop in hops:
+        if hop["stage"] == "feed":
+            tell(hop["source"], "source", hop["source_clock"])
+            tell(hop["source"], "feed", hop["watermark"])
+        for source, moment in hop["watermarks"].items():
+            tell(source, hop["stage"], moment)
+    return found
+
+
+def _sources(found: dict[str, dict[str, datetime]], now: datetime) -> str:
+    """How far behind the present each hop is with each source."""
+    if not found:
+        return ""
+
+    def behind(moment: datetime | None) -> str | None:
+        return None if moment is None else age((now - moment).total_seconds())
+
+    listed = [[source, *(behind(marks.get(hop)) for hop in _HOPS)] for source, marks in sorted(found.items())]
+    return table(["watermark of", *_HOPS], listed)
 
 
 def _history(history: dict[str, Any], now: datetime) -> str:

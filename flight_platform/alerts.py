@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from flight_platform.freshness import Stall
+from flight_platform.freshness import Cause, Stall
 from flight_platform.history.sql import query
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
@@ -67,8 +67,9 @@ class Alert:
     @classmethod
     def of(cls, stall: Stall) -> "Alert":
         """The alert about a hop that has stopped."""
-        named = stall.stage in {Stage.SOURCE, Stage.FEED}
-        what = f"{stall.stage} {stall.source}" if named else str(stall.stage)
+        what = f"{stall.stage} {stall.source}".rstrip()
+        if stall.cause is Cause.SOURCE_BEHIND:
+            what = f"{stall.stage} with source {stall.source}"
         return cls(
             key=f"{STALL}:{stall.name}",
             hop=str(stall.stage),

@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError
 
 from flight_platform.errors import UndecodableError
 from flight_platform.model import Emergency, Kind, Position, clean_callsign, format_flight_id, parse_flight_id
+from flight_platform.watermarks import newest_by_source
 from protos.flight.v1 import position_pb2
 
 DEGREE_STEPS: Final = 10_000_000  # latitude and longitude come in steps of 1e-7 degrees
@@ -114,6 +115,7 @@ COLUMN_TYPES: Final[dict[str, str]] = {
     "kind": "i2",
     "source": "S32",
 }
+_SOURCE_BYTES: Final = int(COLUMN_TYPES["source"][1:])
 _STEPS: Final[dict[str, tuple[str, int]]] = {  # scaled columns: the field and the steps in one unit
     "latitude_e7": ("latitude", DEGREE_STEPS),
     "longitude_e7": ("longitude", DEGREE_STEPS),
@@ -141,12 +143,19 @@ def decode_for_tracking(messages: Sequence[bytes]) -> list[TrackingRow | None]:
 
     A row is icao24, time, latitude, longitude, altitude_ft, ground_speed_kt, on_ground, callsign.
     """
+    return decode_reports(messages)[0]
+
+
+def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None], dict[str, int]]:
+    """The same, with the newest time of each source, Unix milliseconds."""
     batch, undecodable = _decode_batch(messages)
     columns = [batch.column(name).to_pylist() for name in _TRACKING]
     rows: list[TrackingRow | None] = [None if None in row[:4] else row for row in zip(*columns, strict=True)]
     for index in undecodable:
         rows.insert(index, None)
-    return rows
+    times = pc.fill_null(batch.column("time"), 0).to_numpy(zero_copy_only=False)
+    newest = newest_by_source(_text(batch.column("source"), _SOURCE_BYTES), times)
+    return rows, {source: time_ms for source, time_ms in newest.items() if time_ms}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 from flight_platform.heartbeats import resident_bytes
 from flight_platform.history.sql import query
 from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, Stage
+from flight_platform.watermarks import advance
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
@@ -32,6 +33,7 @@ _GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one r
 _UNSEEN_S: Final = 30.0  # a look that comes so late on a busy machine still continues the last one
 _LOOK_S: Final = 5.0  # how often a look is taken; what happened between two is dated half-way
 _PATIENCE_PERIODS: Final = 2.0  # a source that gives something each minute is not silent before two have passed
+_PASSED_ON: Final = "passed"  # not a hop: what is known to be in flight.positions, for the memory alone
 _DEAD: Final = "its process does not answer: killed, hung, or cut off from Postgres"
 _NOTES_IN_WAIT: Final = {
     "starting": "it has been starting all the time; does Kafka answer?",
@@ -52,6 +54,7 @@ class Cause(StrEnum):
     STORE_UNREACHABLE = "store_unreachable"
     LAG_GROWING = "lag_growing"
     CONSUMER_STUCK = "consumer_stuck"  # alive, its store too, and it takes nothing
+    SOURCE_BEHIND = "source_behind"  # a consumer goes on, and of one source it takes nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ class Beat:
     started_at: datetime
     beat_at: datetime
     watermark: datetime | None = None
+    watermarks: Mapping[str, int] = field(default_factory=dict)  # Unix milliseconds by source
     source_clock: datetime | None = None
     lag_records: int | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
@@ -77,10 +81,11 @@ class Beat:
 class Hop:
     """The processes of one hop taken together: newest times, sums of what waits and of what was done."""
 
-    name: str  # source:paris, feed:paris, track, live or history
+    name: str  # source:paris, feed:paris, track, live or history; track:paris is track as far as it is about paris
     processes: int = 0  # living ones
     beat_at: float | None = None  # Unix seconds, as all times here; None where there is no process at all
     watermark: float | None = None
+    watermarks: Mapping[str, float] = field(default_factory=dict)  # of a consumer: what it has taken, by source
     source_clock: float | None = None
     lag_records: int | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
@@ -101,6 +106,10 @@ class Hop:
     @property
     def source(self) -> str:
         return self.name.partition(":")[2]
+
+    def about(self, source: str) -> "Hop":
+        """This consumer as far as it is about one source."""
+        return replace(self, name=f"{self.name}:{source}", watermark=self.watermarks.get(source), watermarks={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +160,7 @@ class Stall:
 
     @property
     def name(self) -> str:
-        """The hop's name, as in `source:paris` or `track`."""
+        """The hop's name, as in `source:paris`, `track` or `track:paris`."""
         return f"{self.stage}:{self.source}" if self.source else str(self.stage)
 
 
@@ -205,7 +214,7 @@ def sign_of_life(connection: psycopg.Connection[Any], instance: str, started_at:
     row: dict[str, Any] = dict.fromkeys(("watermark", "source_clock", "lag_records", "metrics_port"))
     row |= {"stage": WATCHMAN, "instance": instance, "source": "", "started_at": started_at, "note": note}
     row |= {"counters": "{}", "rss_bytes": resident_bytes(), "pid": os.getpid()}
-    row |= {"repeatable": None, "period_s": None, "concerns": "{}"}
+    row |= {"repeatable": None, "period_s": None, "concerns": "{}", "watermarks": "{}"}
     connection.execute(query("heartbeat"), row)
 
 
@@ -233,6 +242,12 @@ def judge(
     bench.judge_consumer(hops["track"], reports)
     for name in ("live", "history"):
         bench.judge_consumer(hops[name], hops["track"])
+    for source in sources:
+        bench.judge_source_at(hops["track"], source, hops[f"feed:{source}"])
+    for source, passed_on in _passed_on(hops["live"], hops["history"]).items():
+        bench.follow(passed_on)
+        for name in ("live", "history"):
+            bench.judge_source_at(hops[name], source, passed_on)
     return Sighting(now=now, hops=hops, stalls=bench.stalls, memory=Memory(at=at, pulses=bench.pulses))
 
 
@@ -301,10 +316,30 @@ class _Bench:
             detail = f"its process is alive and {state}{_waiting(hop)}"
             self._settle(hop, good=good or blamed, baseline=baseline, cause=_why(hop, moved=moved), detail=detail)
 
+    def judge_source_at(self, hop: Hop, source: str, upstream: Hop) -> None:
+        """A consumer has, of each source of which it knows, what the hop before has passed on.
+
+        One can stand still behind the others where its aircraft lie in a partition that is stuck, or its clock is years
+        behind (a recording). What all stand still for is the hop's own trouble, and so named.
+        """
+        part = hop.about(source)
+        if part.watermark is None:
+            return
+        pulse, ahead = self.follow(part), self.pulses[upstream.name]
+        detail = f"it goes on with other sources, and takes nothing of this one{_waiting(hop)}"
+        if not hop.alive or self.pulses[hop.name].good_at < self._at:
+            self._settle(part, good=None, cause=Cause.SOURCE_BEHIND, detail=detail)
+            return
+        behind = _ahead_s(upstream.watermark, part.watermark) > 0 and pulse.moved_at != self._at
+        baseline = max(pulse.good_at, ahead.resumed_at)
+        due = ahead.moved_at - baseline > self._threshold_s / 2
+        good = True if not behind else False if due else None
+        self._settle(part, good=good, baseline=baseline, cause=Cause.SOURCE_BEHIND, detail=detail)
+
     def follow(self, hop: Hop) -> Pulse:
         """Brings a hop's pulse up to date: has what it tells moved since the last look?"""
         at = self._at
-        mark = hop.source_clock if hop.stage is Stage.SOURCE else hop.watermark
+        mark = hop.source_clock if hop.name.startswith(f"{Stage.SOURCE}:") else hop.watermark
         pulse = self._before.get(hop.name)
         if pulse is None:
             goods = 0 if hop.name in self._open else _GOODS_TO_CLOSE
@@ -378,6 +413,7 @@ def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
         processes=len(living),
         beat_at=newest.beat_at.timestamp(),
         watermark=_newest(beat.watermark for beat in living or beats),
+        watermarks=_newest_by_source(living or beats),
         source_clock=_newest(beat.source_clock for beat in living or beats),
         lag_records=sum(lags) if lags else None,
         counters=counters,
@@ -397,6 +433,25 @@ def _merge(name: str, hops: Sequence[Hop]) -> Hop:
 
 def _newest(moments: Iterable[datetime | None]) -> float | None:
     return max((moment.timestamp() for moment in moments if moment is not None), default=None)
+
+
+def _newest_by_source(beats: Sequence[Beat]) -> dict[str, float]:
+    newest: dict[str, int] = {}
+    for beat in beats:
+        advance(newest, beat.watermarks)
+    return {source: time_ms / 1000 for source, time_ms in newest.items()}
+
+
+def _passed_on(live: Hop, history: Hop) -> dict[str, Hop]:
+    """What track has passed on of each source, as far as it is known: either of its two readers has it.
+
+    Track itself says only what it has taken: of a source that repeats another one nothing goes on, and none is behind.
+    """
+    newest: dict[str, float] = {}
+    for reader in (live, history):
+        for source, at in reader.watermarks.items():
+            newest[source] = max(at, newest.get(source, at))
+    return {source: Hop(name=f"{_PASSED_ON}:{source}", watermark=at) for source, at in newest.items()}
 
 
 def _ahead_s(first: float | None, second: float | None) -> float:

@@ -23,7 +23,7 @@ import structlog
 
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
-from flight_platform.telemetry import DEPENDENCY_UP, WATCHMAN_AGE
+from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_AGE
 
 log = structlog.get_logger()
 
@@ -49,14 +49,16 @@ class Heartbeat:
     """What one process says of itself. Set the fields from the working thread; a thread of its own writes them.
 
     watermark_ms: newest event time that this process has passed on; source_clock_ms: newest time that the source itself
-    has told (so that a quiet sky is not a stall); lag_records: what waits in Kafka; counts: totals by outcome;
-    about_source: asked at each beat, in the beat's thread.
+    has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
+    taken, by source; lag_records: what waits in Kafka; counts: totals by outcome; about_source: asked at each beat, in
+    the beat's thread.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
         self.stage, self.source, self.instance = stage, source, settings.instance
         self.watermark_ms: int | None = None
         self.source_clock_ms: int | None = None
+        self.watermarks_ms: dict[str, int] = {}
         self.lag_records: int | None = None
         self.counts: Counter[str] = Counter()
         self.note = "starting"
@@ -82,6 +84,7 @@ class Heartbeat:
         connection: psycopg.Connection | None = None
         reported = False
         while not self._stop.is_set():
+            self._tell_sources()
             try:
                 if connection is None:
                     connection = psycopg.connect(
@@ -107,6 +110,15 @@ class Heartbeat:
                 if self._on_purpose:
                     connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
+    def _tell_sources(self) -> None:
+        """How far this hop is with each source, in the metrics: of a feed, with its own."""
+        told: list[tuple[str, str, int | None]] = [(self.stage, *mark) for mark in dict(self.watermarks_ms).items()]
+        if self.source:
+            told += [(Stage.SOURCE, self.source, self.source_clock_ms), (self.stage, self.source, self.watermark_ms)]
+        for stage, source, time_ms in told:
+            if time_ms is not None:
+                SOURCE_WATERMARK.labels(stage, source).set(time_ms / 1000)
+
     def _tell(self, answer: tuple[float | None] | None) -> None:
         DEPENDENCY_UP.labels("postgres").set(1)
         age_s = answer[0] if answer else None
@@ -121,6 +133,7 @@ class Heartbeat:
             "started_at": self._started_at,
             "watermark": _moment(self.watermark_ms),
             "source_clock": _moment(self.source_clock_ms),
+            "watermarks": json.dumps(dict(self.watermarks_ms)),
             "lag_records": self.lag_records,
             "counters": json.dumps(dict(self.counts)),
             "rss_bytes": resident_bytes(),

@@ -24,6 +24,7 @@ This page is made from the code: `python -m flight_platform.metrics_page > docs/
 _SECTIONS: Final = {
     "flight_ingest_": "Feeds",
     "flight_consumer_": "Consumers: track, live, history",
+    "flight_source_": "How far each hop is with each source: feed, track, live, history",
     "flight_dead_letters": "Dead letters: feed, track",
     "flight_live_": "Live servers: live, active API",
     "flight_history_": "Postgres: history",

@@ -41,6 +41,11 @@ CONSUMER_LAG = Gauge("flight_consumer_lag_records", "Records not yet consumed", 
 CONSUMER_WATERMARK = Gauge(
     "flight_consumer_watermark_timestamp_seconds", "Newest event time, Unix time", ["stage", "partition"]
 )
+SOURCE_WATERMARK = Gauge(
+    "flight_source_watermark_timestamp_seconds",
+    "Newest event time of a source at this hop, Unix time; at hop source it is the source's own clock",
+    ["stage", "source"],
+)
 CONSUMER_REBALANCES = Counter("flight_consumer_rebalances_total", "Changes of the assignment", ["stage"])
 CONSUMER_PAUSED = Gauge("flight_consumer_paused_partitions", "Partitions held back: their store is away", ["stage"])
 DEPENDENCY_UP = Gauge("flight_dependency_up", "Whether a server that this process needs answers it", ["dependency"])

@@ -49,6 +49,7 @@ from flight_platform.telemetry import (
     CONSUMER_WATERMARK,
     E2E_LATENCY,
 )
+from flight_platform.watermarks import advance, newest_by_source
 from streaming.process import running
 
 log = structlog.get_logger()
@@ -100,6 +101,7 @@ class LiveConsumer:
         self._beat, self._stop, self._consumer, self._writer, self._clock = beat, stop, consumer, writer, clock
         self._watch = watch
         self._newest = Newest()
+        self._newest_ms: dict[str, int] = {}  # by source: told when a server has it
         self._partitions: dict[int, _Partition] = {}
 
     def run(self) -> None:
@@ -131,6 +133,7 @@ class LiveConsumer:
             if undecodable:
                 self._say_undecodable(records, undecodable)
                 partitions = np.delete(partitions, undecodable)
+            advance(self._newest_ms, newest_by_source(columns["source"], columns["time"]))
             now_ms = self._clock()
             fresh = columns["time"] > now_ms - self._window_ms
             if not fresh.all():
@@ -208,6 +211,7 @@ class LiveConsumer:
         if layout is not None and self._writer.write_watermarks(ready, layout.positions):
             newest = max([self._beat.watermark_ms or 0, *ready.values()])
             self._beat.watermark_ms = newest or None
+            advance(self._beat.watermarks_ms, self._newest_ms)
         self._newest.drop_older(self._clock() - self._window_ms)
         self._writer.count_objects(self._newest.rows(ready))
         self._beat.lag_records = sum([self._lag(number) for number in self._partitions])

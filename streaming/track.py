@@ -22,7 +22,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from flight_platform import kafka
-from flight_platform.codec import TrackingRow, decode, decode_for_tracking, stamp_flight_id
+from flight_platform.codec import TrackingRow, decode, decode_reports, stamp_flight_id
 from flight_platform.errors import InvalidIdentifierError, UndecodableError
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
@@ -38,6 +38,7 @@ from flight_platform.telemetry import (
     CONSUMER_WATERMARK,
     E2E_LATENCY,
 )
+from flight_platform.watermarks import advance
 from streaming.dead_letters import Refusals, letter_of_report
 from streaming.process import running
 from streaming.tracker_restore import STATE_EVERY_MS, restore
@@ -92,6 +93,7 @@ class Tracker:
         }
         self._partitions: dict[int, Partition] = {}
         self._keys: dict[int, str] = {}  # the texts of flight ids
+        self._newest: dict[str, int] = {}  # by source: told when it is committed
         self._in_transaction = False
         self._refusals = Refusals()
         self._producer = self._new_producer()
@@ -169,7 +171,9 @@ class Tracker:
             self._begin()  # even where all are repeats: their offsets move
         values = [message.value() or b"" for message in messages]
         outcomes: Counter[str] = Counter()
-        for message, value, row in zip(messages, values, decode_for_tracking(values), strict=True):
+        rows, newest = decode_reports(values)
+        advance(self._newest, newest)
+        for message, value, row in zip(messages, values, rows, strict=True):
             partition = self._partitions[message.partition() or 0]
             arrival = Arrival(value, message.offset() or 0, message.timestamp()[1], partition.number)
             partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
@@ -331,6 +335,7 @@ class Tracker:
         elif self._in_transaction:
             _patiently(lambda: self._producer.abort_transaction(30))
         self._in_transaction = False
+        self._newest.clear()
         for place in self._take_over([TopicPartition(self._topics[TOPIC_REPORTS], n) for n in self._partitions]):
             self._consumer.seek(place)
 
@@ -381,6 +386,7 @@ class Tracker:
         marks = {p.number: p.watermark_ms for p in self._partitions.values() if p.watermark_ms}
         if marks:
             self._beat.watermark_ms = max(marks.values())
+        advance(self._beat.watermarks_ms, self._newest)
         for number, mark in marks.items():
             CONSUMER_WATERMARK.labels(Stage.TRACK, number).set(mark / 1000)
 

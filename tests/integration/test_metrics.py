@@ -27,6 +27,7 @@ CONSUMER = {
     "flight_consumer_rebalances",
     "flight_consumer_paused_partitions",
     "flight_e2e_latency_seconds",
+    "flight_source_watermark_timestamp_seconds",
 }
 # What each must tell once reports flow; families, so without the `_total` of counters.
 TOLD = {
@@ -39,6 +40,7 @@ TOLD = {
         "flight_ingest_last_success_timestamp_seconds",
         "flight_ingest_held_records",
         "flight_ingest_overflowed_records",
+        "flight_source_watermark_timestamp_seconds",
         "flight_dead_letters",
     },
     "track": CONSUMER | {"flight_dead_letters"},

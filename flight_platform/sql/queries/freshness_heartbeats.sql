@@ -8,6 +8,7 @@ SELECT
     h.started_at,
     h.beat_at,
     h.watermark,
+    coalesce(h.watermarks, '{}') AS watermarks,
     h.source_clock,
     h.lag_records,
     h.counters,

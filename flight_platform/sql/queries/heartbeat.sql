@@ -2,12 +2,12 @@
 -- the process tells in its metrics, so that somebody who does not depend on Dagster can watch it.
 INSERT INTO ops.heartbeats (
     stage, instance, source, started_at, beat_at, watermark, source_clock, lag_records, counters, rss_bytes,
-    metrics_port, note, pid, repeatable, period_s, concerns
+    metrics_port, note, pid, repeatable, period_s, concerns, watermarks
 )
 VALUES (
     %(stage)s, %(instance)s, %(source)s, %(started_at)s, clock_timestamp(), %(watermark)s, %(source_clock)s,
     %(lag_records)s, %(counters)s::jsonb, %(rss_bytes)s, %(metrics_port)s, %(note)s, %(pid)s, %(repeatable)s,
-    %(period_s)s, %(concerns)s::jsonb
+    %(period_s)s, %(concerns)s::jsonb, %(watermarks)s::jsonb
 )
 ON CONFLICT (stage, instance, source) DO UPDATE SET
     started_at = excluded.started_at,
@@ -22,7 +22,8 @@ ON CONFLICT (stage, instance, source) DO UPDATE SET
     pid = excluded.pid,
     repeatable = excluded.repeatable,
     period_s = excluded.period_s,
-    concerns = excluded.concerns
+    concerns = excluded.concerns,
+    watermarks = excluded.watermarks
 RETURNING (
     SELECT extract(epoch FROM clock_timestamp() - max(w.beat_at))::double precision
     FROM ops.heartbeats AS w

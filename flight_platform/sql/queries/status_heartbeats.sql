@@ -9,6 +9,7 @@ SELECT
     watermark,
     extract(epoch FROM clock_timestamp() - watermark)::double precision AS watermark_age_s,
     source_clock,
+    watermarks,
     lag_records,
     counters,
     rss_bytes,

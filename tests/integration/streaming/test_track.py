@@ -1,17 +1,19 @@
 """The tracker on a real Kafka: every report is judged once, whoever is killed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
+import psycopg
 import pytest
 
-from flight_platform import kafka
+from flight_platform import freshness, kafka
 from flight_platform.codec import decode, encode
 from flight_platform.kafka import headers_of, partition_of
 from flight_platform.model import Position, address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Header, Reason
 from flight_platform.settings import Settings
-from flight_platform.testing import wait_until
+from flight_platform.testing import DatabaseUrls, wait_until
 from streaming.feed import report_of
 from streaming.tracking import Aircraft, Outcome
 from tests.processes import new_settings, records, send_reports, stage
@@ -55,16 +57,25 @@ def tracked(settings: Settings) -> list[Position]:
     return [decode(message.value() or b"") for message in records(settings, TOPIC_POSITIONS)]
 
 
+def watermarks_of(hop: str, database: DatabaseUrls) -> Mapping[str, float]:
+    with psycopg.connect(database["postgres_url"], autocommit=True) as connection:
+        return freshness.see(connection)[1][hop].watermarks
+
+
 def ids(positions: list[Position]) -> set[tuple[str, int, int]]:
     return {(p.icao24, p.time, p.flight_id or 0) for p in positions}
 
 
-def test_reports_become_positions_in_their_partition(kafka_bootstrap: str, tmp_path: Path) -> None:
-    settings = new_settings(kafka_bootstrap)
+def test_reports_become_positions_in_their_partition(
+    kafka_bootstrap: str, database: DatabaseUrls, tmp_path: Path
+) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
     sent = traffic(20, 30)
     with stage("track", settings, tmp_path) as tracker:
         send_reports(settings, sent)
         wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        newest_s = sent[-1].time / 1000
+        wait_until(lambda: watermarks_of("track", database) == {"test": newest_s}, 10, "the watermark of the source")
         assert tracker.terminate() == 0
     messages = records(settings, TOPIC_POSITIONS)
     assert ids([decode(m.value() or b"") for m in messages]) == expected_ids(sent)

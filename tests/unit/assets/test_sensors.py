@@ -23,6 +23,7 @@ def sighting(*stalled: Stall, seconds: int = 0, records: int = 1000) -> Sighting
             watermark=now.timestamp(),
             lag_records=3,
             counters={"accepted": records},
+            watermarks={} if ":" in name else {"paris": now.timestamp(), "bern": NOW.timestamp()},
         )
         for name in ("feed:paris", "source:paris", "track", "live", "history")
     }
@@ -57,6 +58,11 @@ def test_a_stream_is_reported_once_a_minute_with_its_figures() -> None:
     assert figures["lag, records"].value == 3
     assert figures["sources"].value == "paris"
     assert figures["watermark"].value == (NOW + timedelta(seconds=60)).timestamp()
+    newest = (NOW + timedelta(seconds=60)).isoformat()
+    assert figures["watermark by source"].value == {"paris": newest}
+    for stream in ("kafka/positions", "live/flights", "history/positions"):
+        told = events[stream].metadata["watermark by source"].value
+        assert told == {"bern": NOW.isoformat(), "paris": newest}
 
 
 def test_a_stream_that_has_stopped_is_not_reported() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.status import _add_rates, _screen, render, work_done
+from cli.status import _add_rates, _screen, render, watermarks, work_done
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -29,8 +29,8 @@ def beat(**changed: Any) -> dict[str, Any]:
 
 def facts(**changed: Any) -> dict[str, Any]:
     usual = {
-        "at": NOW, "hops": [], "incidents": [], "history": None, "programs": [], "addresses": {"Kafka": "k:1"},
-        "problems": [],
+        "at": NOW, "hops": [], "watermarks": {}, "incidents": [], "history": None, "programs": [],
+        "addresses": {"Kafka": "k:1"}, "problems": [],
     }  # fmt: skip
     return usual | changed
 
@@ -68,6 +68,19 @@ def test_a_silent_process_is_called_silent_and_unknown_is_no_zero() -> None:
     line = next(line for line in shown.splitlines() if "track-1" in line)
     assert "silent for 42 s" in line
     assert " 0 " not in line
+
+
+def test_each_source_has_its_watermark_at_each_hop() -> None:
+    def ago(seconds: float) -> datetime:
+        return NOW - timedelta(seconds=seconds)
+
+    feed = {"stage": "feed", "source": "paris", "source_clock": ago(1), "watermark": ago(2), "watermarks": {}}
+    tracks = [{"stage": "track", "watermarks": {"paris": ago(seconds), "bern": ago(60)}} for seconds in (30, 3)]
+    found = watermarks([feed, *tracks])
+    assert found == {"paris": {"source": ago(1), "feed": ago(2), "track": ago(3)}, "bern": {"track": ago(60)}}
+    shown = [line.split() for line in render(facts(watermarks=found)).splitlines()]
+    assert ["paris", "1.0", "s", "2.0", "s", "3.0", "s", "-", "-"] in shown
+    assert ["bern", "-", "-", "60", "s", "-", "-"] in shown
 
 
 def test_nothing_running_says_how_to_start() -> None:

@@ -13,6 +13,7 @@ from flight_platform.codec import (
     decode,
     decode_columns,
     decode_for_tracking,
+    decode_reports,
     encode,
     from_record,
     parse_time,
@@ -112,6 +113,12 @@ def test_text_that_a_slice_cuts_in_two_is_no_reason_to_stop() -> None:
 def test_rows_for_tracking_keep_their_places() -> None:
     rows = decode_for_tracking([b"\xff", encode(BARE), position_pb2.Position(icao24="3c6444").SerializeToString()])
     assert rows == [None, ("3c6444", BARE.time, 0.0, 0.0, None, None, None, None), None]
+
+
+def test_rows_for_tracking_come_with_the_newest_time_of_each_source() -> None:
+    reports = [replace(BARE, time=time, source=source) for time, source in [(7, "a"), (9, "a"), (5, "b"), (99, None)]]
+    timeless = position_pb2.Position(source="c").SerializeToString()
+    assert decode_reports([b"\xff", *map(encode, reports), timeless])[1] == {"a": 9, "b": 5}
 
 
 def test_unknown_fields_of_a_newer_writer_pass_through() -> None:

@@ -1,12 +1,13 @@
 """Which hop is named, when, and when it is cleared: a made-up platform runs by the second, with a look every five."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from flight_platform.codec import unix_ms
 from flight_platform.freshness import Beat, Memory, judge
 from flight_platform.names import NOTE_HOLDING
 
@@ -68,11 +69,14 @@ class Consumer:
     slow: tuple[Span, ...] = ()  # takes half of what comes
     stale: tuple[Span, ...] = ()  # all that comes is too old for it
     short_of: timedelta = timedelta(0)  # the newest of the reports was refused
+    deaf_to: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes nothing of this one
+    drops: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes it, and passes nothing on
+    passed_on: dict[str, int] = field(default_factory=dict)
     says: str = ""  # its note while it is stuck
     instance: str = "1"
     beat: Beat | None = None
 
-    def step(self, second: int, now: datetime, upstream: datetime | None) -> None:
+    def step(self, second: int, now: datetime, upstream: datetime | None, sources: Mapping[str, int]) -> None:
         if within(second, self.stopped):
             self.beat = None
             return
@@ -88,7 +92,10 @@ class Consumer:
                 target = min(target, beat.watermark + timedelta(seconds=0.5))
             elif beat.watermark is not None:  # ten times as fast as what comes
                 target = min(target, beat.watermark + timedelta(seconds=10))
-            beat = replace(beat, watermark=target)
+            heard = {name: at for name, at in sources.items() if not within(second, self.deaf_to.get(name, ()))}
+            known = {name: min(at, unix_ms(target)) for name, at in heard.items()}
+            self.passed_on |= {name: at for name, at in known.items() if not within(second, self.drops.get(name, ()))}
+            beat = replace(beat, watermark=target, watermarks={**beat.watermarks, **known})
         self.beat = beat
 
 
@@ -134,10 +141,11 @@ class Platform:
         for feed in self.feeds:
             feed.step(second, now, event)
         marks = [feed.beat.watermark for feed in self.feeds if feed.beat and feed.beat.watermark]
-        self.track.step(second, now, max(marks, default=None))
+        told = {feed.name: unix_ms(f.watermark) for feed in self.feeds if (f := feed.beat) and f.watermark}
+        self.track.step(second, now, max(marks, default=None), told)
         tracked = self.track.beat.watermark if self.track.beat else None
-        self.live.step(second, now, tracked)
-        self.history.step(second, now, tracked)
+        self.live.step(second, now, tracked, self.track.passed_on)
+        self.history.step(second, now, tracked, self.track.passed_on)
 
     def _beats(self) -> list[Beat]:
         owners: list[Feed | Consumer] = [*self.feeds, self.track, self.live, self.history]
@@ -183,8 +191,28 @@ def test_one_alert_names_the_hop_and_one_all_clear_follows(platform: Platform, h
     one_stall(hop, 70 if slow else 60, cleared=120)(platform.run(200))
 
 
+def two_sources(consumer: Consumer | None = None) -> Platform:
+    consumers: dict[str, Any] = {consumer.stage: consumer} if consumer else {}
+    return Platform(feeds=[Feed(name="paris"), Feed(name="zurich")], **consumers)
+
+
+@pytest.mark.parametrize("stage", ["track", "live", "history"])
+def test_one_source_that_alone_stands_behind_at_a_hop_is_named_with_it(stage: str) -> None:
+    platform = two_sources(Consumer(stage=stage, deaf_to={"paris": ((60, 120),)}))
+    one_stall(f"{stage}:paris", 60, cleared=120)(platform.run(200))
+    assert platform.causes == {"source_behind"}
+
+
+def test_a_hop_that_stands_still_for_all_is_named_alone_and_what_it_has_to_catch_up_with_is_not_blamed() -> None:
+    deaf = Consumer(stage="history", killed=((60, 120),), deaf_to={"paris": ((120, 131),)})
+    one_stall("history", 60, cleared=120)(two_sources(deaf).run(220))
+
+
 SOUND: dict[str, Platform] = {
     "all moves": Platform(),
+    "two sources move": two_sources(),
+    "a source that repeats the other one": two_sources(Consumer(stage="track", drops={"paris": ((60, 500),)})),
+    "a source of which a consumer has not heard": two_sources(Consumer(stage="track", deaf_to={"paris": ((0, 500),)})),
     "source is slower than the looks": Platform(feeds=[Feed(period_s=12)]),
     "short silence": Platform(feeds=[Feed(silent=((60, 72),))]),
     "quiet sky": Platform(feeds=[Feed(quiet=((60, 160),))]),

@@ -246,11 +246,13 @@ def test_while_all_servers_are_away_the_fold_goes_on_and_the_watermark_stands(li
     live.take(sample(1, NOW_MS - 100), sample(2, NOW_MS - 200))
     live.consumer.beat()
     assert live.beat.watermark_ms == NOW_MS - 500
+    assert live.beat.watermarks_ms == {"test": NOW_MS - 500}
     assert "h:1" in live.beat.note
     live.writer.up = True
     live.consumer.beat()
     assert live.held == {1: 100, 2: 200}
     assert live.beat.watermark_ms == NOW_MS - 100
+    assert live.beat.watermarks_ms == {"test": NOW_MS - 100}
     assert live.beat.note == ""
 
 
