@@ -1,17 +1,23 @@
 """The history consumer: every tracked report into Postgres exactly once, whatever dies, as often as it dies.
 
-    flight.positions ──► pending ──► Writer (one transaction: rows, quarantine, offsets, ledger) ──► history.positions
-                            ▲                                                   │
-                            └── where to read from: ops.offsets, never Kafka ◄──┘
+    flight.positions ──► pending ──► under way (one transaction: rows, quarantine, offsets, ledger) ──► history
+                            ▲                                                      │
+                            └── where to read from: ops.offsets, never Kafka ◄─────┘
 
-What is pending is only a copy: a crash, a revoked partition or a fence drops it, and it is read again from
+One batch is under way, written by a thread of its own, while the next one is read and prepared: Postgres does not wait
+for us, nor we for it. All else is one thread's, and the connection is whose turn it is: nobody else touches it while a
+batch is under way. A batch that fails becomes pending again, before what came after it.
+
+What is pending or under way is only a copy: a crash, a revoked partition or a fence drops it, and it is read again from
 `ops.offsets`. Kafka is told the offsets too, for tools that show lag; nobody reads them back. How a batch is written
 does not belong here (`flight_platform/history/writer.py`).
 """
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,7 +28,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 from flight_platform import kafka
 from flight_platform.errors import FencedError
 from flight_platform.history.offsets import Span, start_offsets
-from flight_platform.history.writer import Batch, Writer, Written
+from flight_platform.history.writer import Batch, Prepared, Writer, Written, prepare
 from flight_platform.names import TOPIC_POSITIONS, Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import (
@@ -98,8 +104,17 @@ class _Postgres:
         self._connection = self._writer = None
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A batch that is being written, and the messages that it was made of."""
+
+    batch: Batch
+    messages: list[Message]
+    ending: Future[Written]
+
+
 class HistoryConsumer:
-    """One member of the group. `run` is the loop; all else is called from it, on its thread."""
+    """One member of the group. `run` is the loop; all else is called from it, on its thread, save `_carry_out`."""
 
     def __init__(self, settings: Settings, process: Process, postgres: _Postgres) -> None:
         self._topic = settings.topic(TOPIC_POSITIONS)
@@ -109,11 +124,16 @@ class HistoryConsumer:
         )
         self._process = process
         self._postgres = postgres
-        self._next: dict[int, int] = {}  # partitions that we write, each with its offset in ops.offsets
+        self._hands = ThreadPoolExecutor(1, "write")
+        self._next: dict[int, int] = {}  # partitions that we write, each with the offset behind what is under way
         self._ends: dict[int, int] = {}  # where a partition's log ended when we last came to its end
         self._unplaced: set[int] = set()  # partitions that wait for their offset
         self._pending: list[Message] = []
         self._pending_since = 0.0
+        self._under_way: _UnderWay | None = None
+        self._outage_since: float | None = None  # None: Postgres did what it was last asked for
+        self._pause_s = FIRST_PAUSE_S
+        self._hold_s = 0.0  # to be waited before Postgres is asked again
         self._place_at = 0.0
         self._tell_at = 0.0
 
@@ -125,14 +145,20 @@ class HistoryConsumer:
         )
         try:
             while not self._process.stop.is_set():
-                self._take(self._consumer.consume(BATCH_RECORDS - len(self._pending), POLL_S))
+                self._take(self._consumer.consume(max(BATCH_RECORDS - len(self._pending), 1), POLL_S))
+                if self._under_way is not None and self._under_way.ending.done():
+                    self._land()
                 if self._unplaced and time.monotonic() >= self._place_at:
                     self._place()
                 if self._is_due():
                     self._write()
+                if self._hold_s:
+                    self._hold()
                 self._tell()
         finally:
+            self._land()
             self._consumer.close()
+            self._hands.shutdown()
 
     def _take(self, messages: Sequence[Message]) -> None:
         if not self._pending:
@@ -153,36 +179,58 @@ class HistoryConsumer:
         return bool(self._pending) and (len(self._pending) >= BATCH_RECORDS or age_s >= BATCH_AGE_S)
 
     def _write(self) -> None:
-        """Writes what is pending. Postgres away is no reason to drop it: Kafka waits, and is polled meanwhile."""
-        pause_s = FIRST_PAUSE_S
-        began = time.monotonic()
-        while not self._process.stop.is_set() and (batch := self._batch()) is not None:
-            try:
-                with CONSUMER_BATCH_DURATION.labels(STAGE).time(), HISTORY_WRITE_DURATION.time():
-                    written = self._postgres.writer().write(batch)
-            except FencedError as error:
-                log.warning("fenced", problem=str(error), records_dropped=len(batch.values))
-                self._forget(set(self._next))
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                self._postgres.drop()
-                log.warning(
-                    "postgres_unavailable", problem=str(error).strip(), pending=len(batch.values), next_try_s=pause_s
-                )
-                self._hold(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-            except psycopg.Error as error:  # no outage: what is written or where is wrong, so begin afresh
-                self._postgres.drop()
-                log.exception("write_refused", problem=str(error).strip(), records_dropped=len(batch.values))
-                self._forget(set(self._next))
-                self._hold(REFUSED_PAUSE_S)
-            else:
-                self._settle(batch, written)
-                if pause_s > FIRST_PAUSE_S:
-                    log.info(
-                        "postgres_is_back",
-                        away_s=round(time.monotonic() - began, 1),
-                        lag=self._process.beat.lag_records,
-                    )
+        """Prepares what is pending, and lets it be written once the batch before is."""
+        batch = self._batch()
+        if batch is None:
+            return
+        prepared = prepare(batch)
+        if self._land():  # else what is pending is not what it was
+            messages, self._pending = self._pending, []
+            self._next |= {number: span.stop for number, span in batch.spans.items()}
+            self._under_way = _UnderWay(batch, messages, self._hands.submit(self._carry_out, prepared))
+        if self._outage_since is not None:
+            self._land()  # until it is over, one at a time: what is taken in meanwhile would add up
+
+    def _carry_out(self, prepared: Prepared) -> Written:
+        """On the writing thread."""
+        with CONSUMER_BATCH_DURATION.labels(STAGE).time(), HISTORY_WRITE_DURATION.time():
+            return self._postgres.writer().write_prepared(prepared)
+
+    def _land(self) -> bool:
+        """Waits for the batch under way and takes note of how it ended; whether nothing has to be thought over.
+
+        Postgres away is no reason to drop it: it is pending again, Kafka waits, and is polled meanwhile.
+        """
+        if self._under_way is None:
+            return True
+        flight, self._under_way = self._under_way, None
+        try:
+            written = flight.ending.result()
+        except FencedError as error:
+            log.warning("fenced", problem=str(error), records_dropped=len(flight.messages))
+            self._forget(set(self._next))
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            self._postgres.drop()
+            self._take_back(flight)
+            log.warning(
+                "postgres_unavailable", problem=str(error).strip(), pending=len(self._pending), next_try_s=self._pause_s
+            )
+            self._outage_since = self._outage_since or time.monotonic()
+            self._hold_s, self._pause_s = self._pause_s, min(self._pause_s * 2, LONGEST_PAUSE_S)
+        except psycopg.Error as error:  # no outage: what is written or where is wrong, so begin afresh
+            self._postgres.drop()
+            log.exception("write_refused", problem=str(error).strip(), records_dropped=len(flight.messages))
+            self._forget(set(self._next))
+            self._hold_s = REFUSED_PAUSE_S
+        else:
+            self._settle(flight.batch, written)
+            return True
+        return False
+
+    def _take_back(self, flight: _UnderWay) -> None:
+        """What was under way is pending again, before all that came after it."""
+        self._pending = flight.messages + self._pending
+        self._next |= {number: span.start for number, span in flight.batch.spans.items()}
 
     def _batch(self) -> Batch | None:
         """What is pending as a batch; None where nothing is."""
@@ -202,28 +250,29 @@ class HistoryConsumer:
         values = [message.value() or b"" for message in self._pending]
         return Batch(topic=self._topic, spans=spans, values=values, partitions=partitions, offsets=offsets)
 
-    def _hold(self, pause_s: float) -> None:
+    def _hold(self) -> None:
         """Takes nothing more for a while, but keeps polling: a member that does not poll loses its partitions."""
         held = self._consumer.assignment()
         self._consumer.pause(held)
         CONSUMER_PAUSED.labels(STAGE).set(len(held))
         self._process.beat.note = "waiting for Postgres"
-        until = time.monotonic() + pause_s
+        until, self._hold_s = time.monotonic() + self._hold_s, 0.0
         while time.monotonic() < until and not self._process.stop.is_set():
             self._take(self._consumer.consume(1_000, POLL_S))
             self._tell(paused=True)
         self._consumer.resume(self._consumer.assignment())
 
     def _settle(self, batch: Batch, written: Written) -> None:
-        """The batch is written: our own books, then what others see of it."""
-        self._pending.clear()
-        self._next |= {number: span.stop for number, span in batch.spans.items()}
+        """The batch is written: what others see of it."""
         with suppress(KafkaException):  # for lag tools alone
             ends = [TopicPartition(self._topic, number, span.stop) for number, span in batch.spans.items()]
             self._consumer.commit(offsets=ends, asynchronous=True)
         CONSUMER_PAUSED.labels(STAGE).set(0)
         beat = self._process.beat
         beat.note = "writing"
+        if self._outage_since is not None:
+            log.info("postgres_is_back", away_s=round(time.monotonic() - self._outage_since, 1), lag=beat.lag_records)
+            self._outage_since, self._pause_s = None, FIRST_PAUSE_S
         outcomes = {
             "rows": written.rows,
             "repeats": written.repeats,
@@ -266,6 +315,7 @@ class HistoryConsumer:
 
     def _forget(self, numbers: set[int]) -> None:
         """Drops what is pending of these partitions; until they are placed again, what comes of them is dropped too."""
+        self._land()  # what is under way may yet become pending again
         self._pending = [message for message in self._pending if message.partition() not in numbers]
         for number in numbers:
             self._next.pop(number, None)
@@ -282,6 +332,7 @@ class HistoryConsumer:
 
     def _starts(self, numbers: set[int]) -> dict[int, int]:
         """Where to read these partitions from; nothing where Kafka or Postgres does not tell: it is asked again."""
+        self._land()  # the connection is free, and what stands in Postgres is where we are
         self._place_at = time.monotonic() + TELL_S
         try:
             logs = {
@@ -310,8 +361,10 @@ class HistoryConsumer:
         self._tell_at = time.monotonic() + TELL_S
         total = 0
         unwritten = {message.partition() for message in self._pending}  # read to the end is not written to the end
-        for number, written_to in self._next.items():
-            behind = 0 if number in unwritten else self._ends.get(number, 0)
+        under_way = {} if self._under_way is None else self._under_way.batch.spans
+        for number, taken_to in self._next.items():
+            written_to = under_way[number].start if number in under_way else taken_to
+            behind = 0 if number in unwritten or number in under_way else self._ends.get(number, 0)
             lag = max(0, self._end(number, ask=paused) - max(written_to, behind))
             CONSUMER_LAG.labels(STAGE, str(number)).set(lag)
             total += lag

@@ -3,14 +3,15 @@
     messages ──► columns ──► first of each (flight_id, time), sorted ──► COPY ─┐
         │                                    └─► on the block list: gone     ├─ offsets move (fenced), ledger ─► commit
         └─► cannot be read, or has no partition ──────────► ops.quarantine ───┘
+    └────────────── prepare ────────────────────────────┘└──────────── Writer ────────────────────────────────────────┘
 
-An hour that has chunks already takes its rows through staging, and they are looked for in the chunks: a repeat of what
-was compacted is a repeat. Reading Kafka is `streaming/history.py`'s. A batch that fails is unchanged and may be written
-again.
+What `prepare` does needs no connection, so that it can be done while the batch before is being written. An hour that
+has chunks already takes its rows through staging, and they are looked for in the chunks: a repeat of what was compacted
+is a repeat. Reading Kafka is `streaming/history.py`'s. A batch that fails is unchanged and may be written again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -70,6 +71,27 @@ class _Sorted:
     refused: list[tuple[int, Reason, str]] = field(default_factory=list)
     withheld: list[int] = field(default_factory=list)  # indexes in the batch
 
+    def without(self, rows: npt.NDArray[np.bool_]) -> list[int]:
+        """Takes these rows out; the indexes in the batch that they had."""
+        taken: list[int] = self.record[rows].tolist()
+        self.columns, self.record = self.columns.take(~rows), self.record[~rows]
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch with all done that needs no connection: its rows sorted, and as the bytes of a COPY."""
+
+    batch: Batch
+    rows: _Sorted
+    buffer: bytes
+
+
+def prepare(batch: Batch) -> Prepared:
+    """Decodes, sorts and packs a batch."""
+    rows = _sort(batch)
+    return Prepared(batch, rows, copy_buffer(rows.columns))
+
 
 class Writer:
     """Writes batches over one connection, which it alone uses (autocommit, so that each transaction is explicit)."""
@@ -86,33 +108,39 @@ class Writer:
 
         Raises FencedError where another process has moved the offsets, psycopg.Error where the server does not do it.
         """
-        work = _sort(batch)
+        return self.write_prepared(prepare(batch))
+
+    def write_prepared(self, prepared: Prepared) -> Written:
+        """The same of a batch that was prepared before; it may be written again as well."""
+        work = replace(prepared.rows, refused=[*prepared.rows.refused], withheld=[])
         self._set_aside_what_has_no_leaf(work)
         try:
-            return self._write(batch, work)
+            return self._write(prepared, work)
         except psycopg.errors.CheckViolation:  # a leaf that we knew is gone: retention took it
             self._leaves.clear()
             self._set_aside_what_has_no_leaf(work)
-            return self._write(batch, work)
+            return self._write(prepared, work)
 
-    def _write(self, batch: Batch, work: _Sorted) -> Written:
+    def _write(self, prepared: Prepared, work: _Sorted) -> Written:
         """Straight where the rows are new; through staging where history has some of them already."""
         if not self._through_staging:
             try:
-                return self._transaction(batch, work, straight=True)
+                return self._transaction(prepared, work, straight=True)
             except psycopg.errors.UniqueViolation:
-                log.info("batch_repeats", records=len(batch.values))
-        written = self._transaction(batch, work, straight=False)
+                log.info("batch_repeats", records=len(prepared.batch.values))
+        written = self._transaction(prepared, work, straight=False)
         # Repeats come in long runs (a replay): while they last, the attempt that fails is saved.
         self._through_staging = written.repeats > len(work.repeats)
         return written
 
-    def _transaction(self, batch: Batch, work: _Sorted, *, straight: bool) -> Written:
+    def _transaction(self, prepared: Prepared, work: _Sorted, *, straight: bool) -> Written:
+        batch = prepared.batch
         with self._connection.transaction():
             move_offsets(self._connection, batch.topic, batch.spans)  # first: whoever is fenced finds out here
             self._withhold(work)
             chunked = self._enter_hours(work)
-            buffer = copy_buffer(work.columns)
+            unchanged = work.columns is prepared.rows.columns
+            buffer = prepared.buffer if unchanged else copy_buffer(work.columns)
             had = self._copy(buffer) if straight and not chunked else self._merge(buffer, chunked)  # indexes of rows
             new = np.ones(len(work.columns), dtype=bool)
             new[had] = False
@@ -123,8 +151,7 @@ class Writer:
         """Takes out the rows of aircraft that the block list names: they count, and are kept nowhere."""
         named = self._withholding.rows(work.columns)
         if named is not None:
-            work.withheld += work.record[named].tolist()
-            work.columns, work.record = work.columns.take(~named), work.record[~named]
+            work.withheld += work.without(named)
 
     def _copy(self, buffer: bytes) -> Array:
         with self._connection.cursor().copy(query("positions_copy")) as copy:
@@ -227,8 +254,7 @@ class Writer:
                 self._leaves.add(hour)
                 continue
             homeless = row_hours == hour
-            work.refused += [(record, Reason.NO_PARTITION, problem) for record in work.record[homeless].tolist()]
-            work.columns, work.record = work.columns.take(~homeless), work.record[~homeless]
+            work.refused += [(record, Reason.NO_PARTITION, problem) for record in work.without(homeless)]
             row_hours = row_hours[~homeless]
 
     def _make_leaf(self, number: int) -> str | None:

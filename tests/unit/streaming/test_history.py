@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from flight_platform.errors import FencedError
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.history.offsets import Span
-from flight_platform.history.writer import Batch, Written
+from flight_platform.history.writer import Batch, Prepared, Written
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from streaming import history
@@ -76,6 +76,8 @@ class FakePostgres:
         self.batches: list[Batch] = []
         self.answers: list[Exception] = []
         self.drops = 0
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
 
     def connection(self) -> "FakePostgres":
         return self
@@ -86,11 +88,12 @@ class FakePostgres:
     def drop(self) -> None:
         self.drops += 1
 
-    def write(self, batch: Batch) -> Written:
+    def write_prepared(self, prepared: Prepared) -> Written:
+        self.may_go_on.wait()
         if self.answers:
             raise self.answers.pop(0)
-        self.batches.append(batch)
-        size = len(batch.values)
+        self.batches.append(prepared.batch)
+        size = len(prepared.batch.values)
         return Written(
             rows=size, repeats=0, quarantined=0, late=0, newest_ms={0: 5_000}, received_ms=np.full(size, 4_000)
         )
@@ -132,6 +135,15 @@ def take(consumer: history.HistoryConsumer, *messages: FakeMessage) -> None:
     consumer._take(cast(Any, messages))
 
 
+def write(consumer: history.HistoryConsumer) -> None:
+    """What the loop does until nothing is pending or under way."""
+    while consumer._pending or consumer._under_way:
+        consumer._write()
+        consumer._land()
+        if consumer._hold_s:
+            consumer._hold()
+
+
 def test_partitions_start_where_postgres_says(consumer: history.HistoryConsumer, kafka: FakeConsumer) -> None:
     assign(consumer, kafka, 0, 1)
     assert kafka.calls == [("incremental_assign", [(0, 0), (1, 40)])]
@@ -142,9 +154,9 @@ def test_a_batch_covers_the_markers_behind_its_last_record(
 ) -> None:
     assign(consumer, kafka, 0, 1)
     take(consumer, FakeMessage(0, 2), FakeMessage(1, 40), FakeMessage(0, 7), FakeMessage(1, 44, eof=True))
-    consumer._write()
+    write(consumer)
     take(consumer, FakeMessage(1, 44))
-    consumer._write()
+    write(consumer)
     assert [batch.spans for batch in postgres.batches] == [
         {0: Span(start=0, stop=8), 1: Span(start=40, stop=44)},
         {1: Span(start=44, stop=45)},
@@ -169,7 +181,7 @@ def test_what_is_revoked_is_dropped_and_the_rest_written(
     take(consumer, FakeMessage(0, 0), FakeMessage(1, 40))
     consumer._revoked(cast(Any, kafka), [TopicPartition(TOPIC, 0)])
     take(consumer, FakeMessage(0, 1))
-    consumer._write()
+    write(consumer)
     assert [batch.spans for batch in postgres.batches] == [{1: Span(start=40, stop=41)}]
 
 
@@ -181,7 +193,7 @@ def test_without_postgres_a_partition_waits_for_its_place(
     take(consumer, FakeMessage(0, 99))
     consumer._place()
     take(consumer, FakeMessage(0, 0))
-    consumer._write()
+    write(consumer)
     assert [call for call in kafka.calls if call[0] != "commit"] == [
         ("incremental_assign", [(0, OFFSET_END)]),
         ("incremental_unassign", [(0, -1001)]),
@@ -198,7 +210,7 @@ def test_an_outage_drops_nothing(
     postgres.answers = [psycopg.OperationalError("down"), psycopg.InterfaceError("closed")]
     kafka.queue = [FakeMessage(0, 1)]  # was on its way when the partition was paused
     with capture_logs() as said:
-        consumer._write()
+        write(consumer)
     assert [line["event"] for line in said] == [*["postgres_unavailable"] * 2, "postgres_is_back"]
     assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=2)}]
     assert [name for name, _ in kafka.calls[1:]] == ["pause", "resume", "pause", "resume", "commit"]
@@ -212,10 +224,10 @@ def test_who_is_fenced_reads_again_from_where_history_stands(
     take(consumer, FakeMessage(0, 0), FakeMessage(0, 1))
     postgres.answers = [FencedError("somebody was here")]
     postgres.offsets[0] = 1
-    consumer._write()
+    write(consumer)
     consumer._place()
     take(consumer, FakeMessage(0, 1))
-    consumer._write()
+    write(consumer)
     assert [batch.spans for batch in postgres.batches] == [{0: Span(start=1, stop=2)}]
 
 
@@ -224,7 +236,7 @@ def test_records_out_of_order_are_read_again_and_not_written(
 ) -> None:
     assign(consumer, kafka, 0, 1)
     take(consumer, FakeMessage(0, 5), FakeMessage(0, 4), FakeMessage(1, 40))
-    consumer._write()
+    write(consumer)
     assert [batch.spans for batch in postgres.batches] == [{1: Span(start=40, stop=41)}]
     consumer._place()
     assert kafka.calls[-1] == ("incremental_assign", [(0, 0)])
@@ -245,3 +257,46 @@ def test_a_batch_is_due_by_size_or_by_age(
     now -= history.BATCH_AGE_S
     take(consumer, FakeMessage(0, 1), FakeMessage(0, 2))
     assert consumer._is_due()
+
+
+def test_the_next_batch_is_read_while_one_is_under_way(
+    consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres
+) -> None:
+    assign(consumer, kafka, 0)
+    postgres.may_go_on.clear()
+    take(consumer, FakeMessage(0, 0))
+    consumer._write()
+    take(consumer, FakeMessage(0, 1), FakeMessage(0, 2, eof=True))
+    assert postgres.batches == []
+    consumer._tell_at = 0
+    consumer._tell()
+    assert consumer._process.beat.lag_records == 100, "what is under way is not written"
+    postgres.may_go_on.set()
+    write(consumer)
+    assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=1)}, {0: Span(start=1, stop=2)}]
+
+
+def test_a_batch_that_fails_comes_again_before_the_one_behind_it(
+    consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres
+) -> None:
+    assign(consumer, kafka, 0, 1)
+    postgres.may_go_on.clear()
+    postgres.answers = [psycopg.OperationalError("down")]
+    take(consumer, FakeMessage(0, 0), FakeMessage(1, 40))
+    consumer._write()
+    take(consumer, FakeMessage(0, 1))
+    postgres.may_go_on.set()
+    consumer._revoked(cast(Any, kafka), [TopicPartition(TOPIC, 1)])
+    write(consumer)
+    assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=2)}]
+
+
+def test_what_is_revoked_while_it_is_under_way_is_written(
+    consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres
+) -> None:
+    assign(consumer, kafka, 0, 1)
+    take(consumer, FakeMessage(0, 0), FakeMessage(1, 40))
+    consumer._write()
+    consumer._revoked(cast(Any, kafka), [TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)])
+    assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=1), 1: Span(start=40, stop=41)}]
+    assert consumer._next == {}
