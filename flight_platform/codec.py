@@ -1,6 +1,6 @@
 """Position reports as bytes, as columns and as records.
 
-    bytes  (protobuf, what Kafka carries)    encode, decode, stamp_flight_id
+    bytes  (protobuf, what Kafka carries)    encode, encode_all, decode, stamp_flight_id
     columns (numpy, what live and history work on)    decode_columns
     records (JSON objects, what people read)  to_record, from_record
 
@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -37,6 +38,8 @@ _REQUIRED: Final = ("icao24", "time", "received_at", "latitude", "longitude")
 _FLIGHT_ID: Final = struct.Struct("<BQ")
 _FLIGHT_ID_TAG: Final = 1 << 3 | 1  # field 1, wire type 1 (64 bits): see position.proto
 _HANDLER: Final = ptars.HandlerPool([position_pb2.DESCRIPTOR]).get_for_message(position_pb2.Position.DESCRIPTOR)
+_SCHEMA: Final[pa.Schema] = _HANDLER.schema()
+_VALUES_OF: Final = attrgetter(*_FIELDS)  # a report's attributes are named as the message's fields
 
 
 def encode(position: Position) -> bytes:
@@ -61,6 +64,17 @@ def encode(position: Position) -> bytes:
         source=position.source,
     )
     return message.SerializeToString()
+
+
+def encode_all(positions: Sequence[Position]) -> list[bytes]:
+    """`encode` of each, by columns: at half the cost from some twenty reports on."""
+    if not positions:
+        return []
+    columns = zip(*map(_VALUES_OF, positions), strict=True)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)]
+    batch = pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
+    messages: list[bytes] = _HANDLER.record_batch_to_array(batch).to_pylist()
+    return messages
 
 
 def decode(data: bytes) -> Position:

@@ -12,7 +12,7 @@ from typing import Final
 from flight_platform.errors import InvalidIdentifierError
 
 NON_ICAO_BIT: Final = 1 << 24  # the 25th bit of an address: set where it is not an ICAO 24-bit address
-_ICAO24 = re.compile(r"~?[0-9a-f]{6}")
+ICAO24: Final = re.compile(r"~?[0-9a-f]{6}")
 _FLIGHT_ID = re.compile(r"(~?[0-9a-f]{6})-([0-9a-f]{8})")
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -83,7 +83,7 @@ class Position:
 
 def address_of(icao24: str) -> int:
     """The address as a number: `3c6444` is 0x3c6444, `~3c6444` has bit 24 set as well."""
-    if not _ICAO24.fullmatch(icao24):
+    if not ICAO24.fullmatch(icao24):
         raise InvalidIdentifierError(f"{icao24!r} is no address: six lower-case hex digits, as in 3c6444 or ~3c6444")
     if icao24[0] == "~":
         return int(icao24[1:], 16) | NON_ICAO_BIT
@@ -129,7 +129,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "vertical_rate_fpm": (-32_640, 32_640),
 }
 _RANGE_ITEMS: Final = tuple(RANGES.items())
-_SQUAWK = re.compile(r"[0-7]{4}")
+SQUAWK: Final = re.compile(r"[0-7]{4}")
 _CALLSIGN = re.compile(r"[A-Z0-9][A-Z0-9 -]{0,7}")
 
 
@@ -142,9 +142,9 @@ def out_of_range(position: Position) -> str | None:
         value = getattr(position, name)
         if value is not None and not low <= value <= high:
             return f"{name} is {value}, possible is {low:g} to {high:g}"
-    if not _ICAO24.fullmatch(position.icao24):
+    if not ICAO24.fullmatch(position.icao24):
         return f"icao24 is {position.icao24!r}, possible are six lower-case hex digits with or without a leading ~"
-    if position.squawk is not None and not _SQUAWK.fullmatch(position.squawk):
+    if position.squawk is not None and not SQUAWK.fullmatch(position.squawk):
         return f"squawk is {position.squawk!r}, possible are four octal digits"
     return None
 

@@ -86,6 +86,8 @@ class BlockList:
                 yield self._anonymise(position, today)
 
     def _treatments(self, position: Position, today: date) -> set[Treatment]:
+        if position.icao24 not in self.by_address and position.callsign not in self.by_callsign:
+            return set()
         named = self.by_address.get(position.icao24, [])
         if position.callsign is not None:
             named = [*named, *self.by_callsign.get(position.callsign, [])]

@@ -4,7 +4,8 @@ source ──► Batch ──► possible? timely? ──► block list ──�
              │              │
              └── refused ───┴─────────────────────────► flight.dead-letters
 
-How both get into Kafka, and what happens while Kafka is away, is `outlet.py`'s.
+What is possible and timely is `sifting.py`'s; how both get into Kafka, and what happens while Kafka is away, is
+`outlet.py`'s.
 """
 
 import json
@@ -12,17 +13,16 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TextIO
 
 import structlog
 
 from flight_platform import kafka
-from flight_platform.codec import encode, iso_time, to_record
+from flight_platform.codec import encode_all, to_record
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
-from flight_platform.model import Position, address_of, format_flight_id, out_of_range
+from flight_platform.model import Position, address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Reason, Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import (
@@ -32,9 +32,10 @@ from flight_platform.telemetry import (
     configure_logging,
 )
 from streaming.blocklist import BlockList, Gate
-from streaming.dead_letters import Refusals, letter, original_bytes
+from streaming.dead_letters import Refusals, letter
 from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError
 from streaming.process import Process, running
+from streaming.sifting import Limits, sift
 from streaming.sources.base import Batch, Refused, Source, facts_of, polled, record_format
 from streaming.spool import open_spool
 from streaming.tracking import Aircraft, Outcome, Report, Verdict
@@ -42,51 +43,6 @@ from streaming.tracking import Aircraft, Outcome, Report, Verdict
 log = structlog.get_logger()
 
 _LONGEST_PAUSE_S = 30.0  # between polls, as the disk that holds their answers while Kafka is away fills up
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a report's time may be from the clock, seconds. A backfill has no lateness limit."""
-
-    lateness_s: float | None
-    future_s: float
-
-    @classmethod
-    def of(cls, settings: Settings, *, backfill: bool) -> "Limits":
-        """The limits that the settings state."""
-        return cls(None if backfill else settings.lateness_limit_s, settings.future_tolerance_s)
-
-
-def refusal(position: Position, now_ms: int, limits: Limits) -> tuple[Reason, str] | None:
-    """Why a report cannot be taken, with what exactly is wrong; None where it can."""
-    problem = out_of_range(position)
-    if problem is not None:
-        return Reason.OUT_OF_RANGE, problem
-    age_s = (now_ms - position.time) / 1000
-    if age_s < -limits.future_s:
-        return (
-            Reason.IN_FUTURE,
-            f"time {iso_time(position.time)} is {-age_s:.1f} s ahead; tolerated are {limits.future_s:g} s",
-        )
-    if limits.lateness_s is not None and age_s > limits.lateness_s:
-        return (
-            Reason.TOO_LATE,
-            f"time {iso_time(position.time)} is {age_s:.0f} s old; the limit is {limits.lateness_s:g} s",
-        )
-    return None
-
-
-def sift(batch: Batch, now_ms: int, limits: Limits) -> tuple[list[Position], list[Refused]]:
-    """What of a batch can be taken, and what cannot with its original bytes and reason."""
-    taken: list[Position] = []
-    refused = list(batch.refused)
-    for position, original in zip(batch.positions, batch.originals, strict=True):
-        problem = refusal(position, now_ms, limits)
-        if problem is None:
-            taken.append(position)
-        else:
-            refused.append(Refused(original=original_bytes(original), reason=problem[0], detail=problem[1]))
-    return taken, refused
 
 
 class _Sender:
@@ -99,7 +55,8 @@ class _Sender:
 
     def send(self, positions: list[Position], refused: list[Refused], clock_ms: int | None, now_ms: int) -> None:
         """Hands reports and dead letters on. The heartbeat's watermark moves when Kafka has acknowledged them."""
-        records = [Record(self._reports, position.icao24, encode(position)) for position in positions]
+        values = encode_all(positions)
+        records = [Record(self._reports, p.icao24, value) for p, value in zip(positions, values, strict=True)]
         for item in refused:
             value, headers = letter(
                 item.original,

@@ -29,8 +29,8 @@ from flight_platform.settings import Settings
 from streaming.blocklist import BlockList
 from streaming.dead_letter_topic import Wanted, no_letter, read_all
 from streaming.dead_letters import Letter, Mark, Place, mark
-from streaming.feed import Limits, refusal
 from streaming.originals import NotAloneError, Report, decode_again
+from streaming.sifting import Limits, refusal
 
 log = structlog.get_logger()
 

@@ -12,7 +12,8 @@ from flight_platform.history.offsets import Span, start_offsets
 from flight_platform.history.writer import Writer
 from flight_platform.kafka import now_ms
 from flight_platform.model import Position, address_of
-from streaming.feed import Limits, report_of, sift
+from streaming.feed import report_of
+from streaming.sifting import Limits, sift
 from streaming.sources.replay import Replay
 from streaming.tracking import Aircraft, Outcome, Verdict
 from tests.integration.history.filling import TOPIC, batch_of

@@ -19,7 +19,7 @@ from flight_platform.kafka import headers_of
 from flight_platform.model import Position
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Header
 from flight_platform.settings import Settings
-from streaming.feed import Limits, sift
+from streaming.sifting import Limits, sift
 from streaming.sources import open_source
 from streaming.sources.base import Refused
 from tests.processes import CHECKOUT, new_settings, records

@@ -15,6 +15,7 @@ from flight_platform.codec import (
     decode_for_tracking,
     decode_reports,
     encode,
+    encode_all,
     from_record,
     parse_time,
     stamp_flight_id,
@@ -56,6 +57,12 @@ positions = st.builds(
 @given(positions)
 def test_bytes_round_trip(position: Position) -> None:
     assert decode(encode(position)) == position
+
+
+@given(st.lists(positions, max_size=8))
+@settings(deadline=None)
+def test_many_at_once_are_encoded_as_each_by_itself(batch: list[Position]) -> None:
+    assert encode_all(batch) == [encode(position) for position in batch]
 
 
 @given(positions)

@@ -11,7 +11,8 @@ import pytest
 from flight_platform.model import Position
 from flight_platform.names import Reason
 from flight_platform.settings import Settings
-from streaming.feed import Limits, dry_run, refusal, sift
+from streaming.feed import dry_run
+from streaming.sifting import Limits, refusal, sift
 from streaming.sources.base import Batch, Refused
 
 NOW_MS = 1_700_000_000_000

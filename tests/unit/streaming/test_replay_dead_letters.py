@@ -12,8 +12,8 @@ from flight_platform.privacy.rules import Rule, Subject
 from streaming.blocklist import BlockList
 from streaming.dead_letter_topic import Wanted
 from streaming.dead_letters import Letter, Mark
-from streaming.feed import Limits
 from streaming.replay_dead_letters import Outcome, Rules, Summary, judged
+from streaming.sifting import Limits
 from tests.unit.streaming.test_dead_letters import NEWER_FIELD, NOW_MS, REPORT
 
 LIMITS = Limits(lateness_s=86_400, future_s=30)
