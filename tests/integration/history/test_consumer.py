@@ -194,7 +194,7 @@ def test_two_consumers_share_the_partitions(settings: Settings, connection: psyc
         produce(settings, positions[half:])
         wait_until(lambda: count(connection) == len(positions), 20, "all are there")
         shares = "SELECT count(*) FROM ops.heartbeats WHERE (counters ->> 'rows')::bigint > 0"
-        wait_until(lambda: count(connection, shares) == 2, 5, "both have written")
+        wait_until(lambda: count(connection, shares) == 2, 30, "both have written")
     assert_exact(connection, positions)
 
 

@@ -99,6 +99,7 @@ def wait_for(settings: Settings, traffic: Traffic, timeout_s: float, what: str) 
     return answer
 
 
+@pytest.mark.alone
 def test_it_holds_the_newest_report_of_each_flight(
     kafka_bootstrap: str, live_server: EmbeddedLive, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_it_holds_the_newest_report_of_each_flight(
     assert live.said("live_server_away") == 1, "an outage is said once"
 
 
+@pytest.mark.alone
 def test_a_server_that_dies_changes_no_answer_and_is_filled_again_within_five_seconds(
     kafka_bootstrap: str, live_kind: Kind, tmp_path: Path
 ) -> None:
