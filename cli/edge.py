@@ -4,6 +4,7 @@
 who may ask how much is the matter of `keys.py`.
 """
 
+import hashlib
 import json
 import os
 import pwd
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from string import Template
 from typing import Any, Final
@@ -19,6 +21,7 @@ from urllib.parse import urlsplit
 from cli.programs import ROOT, Instance, instances, live_replicas, port_of, socket_path
 from flight_platform.errors import ToolMissingError
 from flight_platform.settings import Settings
+from serving.problems import MEDIA_TYPE, RETRY_AFTER_S
 
 WINDOW_S: Final = 10  # rates are over so long, so that a moment's haste is no offence; it is what Retry-After says, too
 _TEMPLATE: Final = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
@@ -34,12 +37,21 @@ listen live
     tcp-check expect string PONG
 $servers
 """)
-_ERRORS: Final = {
+_ERRORS: Final = {  # what HAProxy says by itself
+    400: "This is no request, or its headers are more than anything here takes",
+    403: "This is not allowed",
+    405: "This method is not possible",
+    408: "The request was not complete in time",
+    413: "The request is larger than anything here takes",
+    429: "More requests than are allowed; wait, and go on",
     500: "A defect on our side",
+    501: "This is not possible here",
     502: "What answers here gave no answer that is one",
     503: "Nothing that answers here runs now; try again",
     504: "The answer took longer than a minute; ask for less",
 }
+_EVERY_REFUSAL: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+_RETRY_AFTER_S: Final = {429: WINDOW_S, 503: RETRY_AFTER_S}
 
 
 def home(settings: Settings) -> Path:
@@ -65,6 +77,10 @@ def configure(settings: Settings) -> Path:
     control_socket(settings).parent.mkdir(parents=True, exist_ok=True)
     if settings.edge_tls_port is not None and settings.edge_certificate is None:
         make_certificate(certificate(settings))
+    for status, detail in _ERRORS.items():
+        file = _error_file(settings, status)
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(_error(status, detail))
     path = folder / "haproxy.cfg"
     path.write_text(render(settings))
     return path
@@ -109,7 +125,8 @@ def render(settings: Settings) -> str:
     fields = {
         "socket": control_socket(settings),
         "account": _account(),
-        "errors": "\n".join(_error(status, detail) for status, detail in _ERRORS.items()),
+        "peers": _peers(settings),
+        "errors": "\n".join(f"    errorfile {status} {_error_file(settings, status)}" for status in _ERRORS),
         "keys": keys_file(settings),
         "window_s": WINDOW_S,
         "bind": f"{host}:{settings.edge_port}",
@@ -127,6 +144,11 @@ def render(settings: Settings) -> str:
         "live": _replicas(settings),
     }
     return Template(_TEMPLATE.read_text()).substitute(fields | _refusals() | _servers(instances(settings)))
+
+
+def _peers(settings: Settings) -> str:
+    """The name of a socket without a file: whoever HAProxy has become may use it, and no other edge has it."""
+    return f"flight-edge-{hashlib.sha256(os.fsencode(home(settings))).hexdigest()[:12]}"
 
 
 def _account() -> str:
@@ -165,14 +187,23 @@ def _replicas(settings: Settings) -> str:
     return _LIVE.substitute(port=settings.edge_live_port, servers=servers)
 
 
-def _problem(status: int, title: str, detail: str, kind: str) -> str:
-    body = json.dumps({"type": kind, "title": title, "status": status, "detail": detail})
-    return f"status {status} content-type application/problem+json string '{body}'"
+def _problem(status: int, title: str, detail: str, kind: str) -> dict[str, str | int]:
+    return {"type": kind, "title": title, "status": status, "detail": detail}
 
 
-def _error(status: int, detail: str) -> str:
-    body = _problem(status, "Error at the edge", detail, "about:blank")
-    return f"    http-error {body} hdr Cache-Control no-store hdr Access-Control-Allow-Origin *"
+def _error_file(settings: Settings, status: int) -> Path:
+    return home(settings) / "errors" / f"{status}.http"
+
+
+def _error(status: int, detail: str) -> bytes:
+    """The bytes of an answer: all that HAProxy has for a request of which it understood nothing."""
+    phrase = HTTPStatus(status).phrase
+    body = json.dumps(_problem(status, phrase, detail, "about:blank")).encode()
+    headers = _EVERY_REFUSAL | {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body))}
+    if status in _RETRY_AFTER_S:
+        headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def _refusals() -> dict[str, str]:
@@ -180,14 +211,17 @@ def _refusals() -> dict[str, str]:
 
     def refusal(status: int, kind: str, detail: str, *headers: str) -> str:
         title = kind.replace("-", " ").capitalize()
-        told = _problem(status, title, detail, "about:blank" if status == 404 else f"/docs#{kind}")
-        every = ("Cache-Control no-store", "Access-Control-Allow-Origin *", *headers)
-        return f"http-request return {told} " + " ".join(f"hdr {header}" for header in every)
+        body = json.dumps(_problem(status, title, detail, "about:blank" if status == 404 else f"/docs#{kind}"))
+        told = f"http-request return status {status} content-type {MEDIA_TYPE} string '{body}' "
+        every = (*(f"{name} {value}" for name, value in _EVERY_REFUSAL.items()), *headers)
+        return told + " ".join(f"hdr {header}" for header in every)
 
     def listed() -> Iterator[tuple[str, str]]:
         wait = f"Retry-After {WINDOW_S}"
         faster = f"More requests than are allowed within {WINDOW_S} s; a key allows more"
         yield "too_many", refusal(429, "too-many-requests", faster, wait)
+        over = "The key has had its requests of this day (UTC); the next begins at midnight"
+        yield "day_is_over", refusal(429, "too-many-requests", over, 'Retry-After "%[var(txn.until_midnight_s)]"')
         many = "More connections at once than one address may have"
         yield "too_many_connections", refusal(429, "too-many-requests", many, wait)
         yield "too_large", refusal(413, "too-large", "The body is larger than anything here takes")

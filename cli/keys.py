@@ -1,7 +1,7 @@
 """`flight keys add|list|revoke`: who may ask more of the edge than an address without a key.
 
-The file holds hashes, never keys: a line `SHA-256 NAME:REQUESTS A SECOND:client|operator:DAY`, a map of HAProxy's. A
-running edge is told at once; one that starts later reads the file.
+The file holds hashes, never keys: a line `SHA-256 NAME:REQUESTS A SECOND:client|operator:SINCE[:REQUESTS A DAY]`, a map
+of HAProxy's. A running edge is told at once; one that starts later reads the file.
 """
 
 import fcntl
@@ -40,24 +40,31 @@ class Key:
     rate: int
     role: str
     since: str
+    daily: int | None = None
 
     @classmethod
     def parse(cls, line: str) -> Self:
         """A line of the file."""
         digest, _, value = line.strip().partition(" ")
-        name, rate, role, since = value.split(":")
-        return cls(digest=digest, name=name, rate=int(rate), role=role, since=since)
+        name, rate, role, since, *daily = value.split(":")
+        amount = int(daily[0]) if daily else None
+        return cls(digest=digest, name=name, rate=int(rate), role=role, since=since, daily=amount)
 
     @property
     def value(self) -> str:
         """What HAProxy finds under the hash."""
-        return f"{self.name}:{self.rate}:{self.role}:{self.since}"
+        daily = "" if self.daily is None else f":{self.daily}"
+        return f"{self.name}:{self.rate}:{self.role}:{self.since}{daily}"
 
 
 def add(
     name: NameArgument,
     *,
     rate: Annotated[int, typer.Option(help="Requests a second, over ten seconds.", min=1, max=1_000_000)] = 200,
+    daily: Annotated[
+        int | None,
+        typer.Option(help="Requests a day (UTC); as many as its rate allows where not given.", min=1, max=1 << 30),
+    ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="It opens Dagster, too.")] = False,
 ) -> None:
     """Makes a key and shows it, this once."""
@@ -71,7 +78,7 @@ def add(
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     role, day = "operator" if operator else "client", f"{datetime.now(UTC):%Y-%m-%d}"
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    key = Key(digest=digest, name=name, rate=rate, role=role, since=day)
+    key = Key(digest=digest, name=name, rate=rate, role=role, since=day, daily=daily)
     with _edited(settings) as keys:
         if any(one.name == name for one in keys):
             raise SettingsError(f"{name} has a key already: revoke it first (`flight keys revoke {name}`)")
@@ -88,9 +95,10 @@ def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="For scrip
 
     keys = read_keys(keys_file(Settings.read()))
     if as_json:
-        say_json([{"name": k.name, "rate": k.rate, "role": k.role, "since": k.since} for k in keys])
+        say_json([{name: getattr(k, name) for name in ("name", "rate", "daily", "role", "since")} for k in keys])
     elif keys:
-        say(table(["name", "requests/s", "role", "since"], [[k.name, k.rate, k.role, k.since] for k in keys]))
+        rows = [[k.name, k.rate, "" if k.daily is None else k.daily, k.role, k.since] for k in keys]
+        say(table(["name", "requests/s", "a day", "role", "since"], rows))
     else:
         say("there are no keys; `flight keys add NAME` makes one")
 

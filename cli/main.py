@@ -197,7 +197,8 @@ def _assemble_stores() -> None:
     )
     _assemble_privacy()
     known_keys = _group("keys", "Who may ask the edge for more, and for Dagster.", panel)
-    _add(known_keys, "add", keys.add, "flight keys add map-of-bern --rate 500", "flight keys add me --operator")
+    example = "flight keys add map-of-bern --rate 500 --daily 100000"
+    _add(known_keys, "add", keys.add, example, "flight keys add me --operator")
     _add(known_keys, "list", keys.list_keys, "flight keys list", "flight keys list --json")
     _add(known_keys, "revoke", keys.revoke, "flight keys revoke map-of-bern")
 

@@ -18,7 +18,8 @@ from serving.pages import docs_page
 from serving.shell import AnyOrigin, Boundary, Observed
 
 VERSION = "1"  # of the API: the `v1` in its paths
-EXPOSED = ["ETag", "Flight-Age", "Flight-Watermark", "Retry-After"]  # headers that a page from elsewhere may read
+# Headers that a page from elsewhere may read; the last two are the edge's.
+EXPOSED = ["ETag", "Flight-Age", "Flight-Watermark", "Retry-After", "RateLimit", "RateLimit-Policy"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

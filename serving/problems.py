@@ -32,7 +32,7 @@ KINDS: Final[dict[str, str]] = {
     "data-stale": "The newest position is older than the live window: there is nothing to show.",
     "too-many-streams": "This process pushes to as many clients as it can; another instance may have room.",
     "too-slow": "The answer took longer than this API waits; ask for less.",
-    "too-many-requests": "The edge counts requests by key or by address; go on after `Retry-After` seconds.",
+    "too-many-requests": "The edge counts requests by key or address: go on after `Retry-After` seconds.",
     "unknown-key": "The key is not known, was revoked, or does not open this.",
     "too-large": "The body of the request is larger than anything here takes.",
     "internal-error": "A defect on our side; the log has it.",

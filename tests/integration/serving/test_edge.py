@@ -22,7 +22,7 @@ import redis
 from typer.testing import CliRunner
 from websockets.sync.client import connect
 
-from cli.edge import WINDOW_S, certificate, configure
+from cli.edge import WINDOW_S, certificate, configure, control_socket
 from cli.main import app
 from cli.programs import haproxy, instances
 from flight_platform.embedded.process import free_port
@@ -282,6 +282,40 @@ def test_a_key_holds_from_the_moment_it_is_made_to_the_moment_it_is_revoked(edge
         assert (refused.status_code, refused.json()["type"]) == (401, "/docs#unknown-key")
 
 
+def test_a_key_has_its_amount_of_a_day_and_is_told_what_is_left(edge: Edge) -> None:
+    key = keys(edge.settings, "add", "daily", "--daily", "4")
+
+    def asked(path: str = "/docs") -> tuple[int, int, int, str | None]:
+        """The status, what is left, seconds to midnight, and what `Retry-After` says."""
+        answer = httpx.get(edge.url + path, headers={"X-API-Key": key})
+        assert answer.headers["RateLimit-Policy"] == '"day";q=4;w=86400'
+        day, left, seconds = answer.headers["RateLimit"].split(";")
+        assert day == '"day"'
+        wait = answer.headers.get("Retry-After")
+        return answer.status_code, int(left.removeprefix("r=")), int(seconds.removeprefix("t=")), wait
+
+    left = [asked(path)[:2] for path in ("/docs", TILE, TILE)]  # one from the cache is one, too
+    assert [amount for _, amount in left] == [3, 2, 1]
+    read_anew(edge)  # the counters stay
+    assert asked()[:2] == (200, 0)
+    status, remaining, seconds, wait = asked()
+    assert (status, remaining) == (429, 0)
+    assert wait is not None
+    assert 0 <= seconds - int(wait) <= 86_400
+    assert httpx.get(edge.url + "/docs", headers={"X-API-Key": edge.key}).status_code == 200
+    assert "RateLimit" not in edge.client.get("/docs").headers
+
+
+def read_anew(edge: Edge) -> None:
+    """The edge reads its configuration anew, as an operator has it do; its next process has taken over."""
+    wait_until(lambda: "resync_timeout=<PAST>" in orders(edge, "show peers"), WITHIN_S, "it to know what is counted")
+    before, counted = _worker(edge), orders(edge, "show table days").count("http_req_cnt=")
+    master = Path(f"/proc/{before}/status").read_text().partition("PPid:")[2].split()[0]
+    os.kill(int(master), signal.SIGUSR2)
+    wait_until(lambda: _worker(edge) != before, WITHIN_S, "another process to take over")
+    wait_until(lambda: orders(edge, "show table days").count("http_req_cnt=") == counted, WITHIN_S, "it to be told")
+
+
 def test_what_is_too_large_is_refused(edge: Edge) -> None:
     assert edge.client.request("GET", "/v1/live", content=b"x" * 20_000).status_code == 413
     assert edge.client.request("GET", "/v1/live", content=iter([b"x"])).status_code == 411
@@ -328,14 +362,16 @@ def test_the_edge_gives_its_rights_away(edge: Edge) -> None:
     assert uid != "0"
 
 
-def _worker(edge: Edge) -> int:
-    from cli.edge import control_socket
-
+def orders(edge: Edge, order: str) -> str:
+    """What the running edge says to an order."""
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(str(control_socket(edge.settings)))
-        control.sendall(b"show info\n")
-        text = control.makefile().read()
-    return int(next(line for line in text.splitlines() if line.startswith("Pid:")).split()[1])
+        control.sendall(f"{order}\n".encode())
+        return control.makefile().read()
+
+
+def _worker(edge: Edge) -> int:
+    return int(next(line for line in orders(edge, "show info").splitlines() if line.startswith("Pid:")).split()[1])
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)

@@ -1,5 +1,6 @@
 """What HAProxy is told: HAProxy itself says whether it makes sense."""
 
+import json
 import re
 import shutil
 import ssl
@@ -42,6 +43,17 @@ def test_every_kind_of_refusal_is_explained(tmp_path: Path) -> None:
     told = set(re.findall(r"/docs#([a-z-]+)", render(Settings.read(var=tmp_path))))
     assert told == {"too-many-requests", "too-large", "unknown-key"}
     assert told <= KINDS.keys()
+
+
+@needs_haproxy
+def test_what_haproxy_says_by_itself_is_a_problem(tmp_path: Path) -> None:
+    files = dict(re.findall(r"errorfile (\d+) (\S+)", configure(Settings.read(var=tmp_path)).read_text()))
+    assert files.keys() >= {"400", "408", "413", "429", "502", "503", "504"}
+    for status, path in files.items():
+        head, _, body = Path(path).read_bytes().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %b " % status.encode())
+        assert b"Content-Length: %d" % len(body) in head
+        assert json.loads(body)["status"] == int(status)
 
 
 @needs_haproxy

@@ -34,6 +34,14 @@ def test_a_key_is_shown_once_and_kept_as_its_hash() -> None:
     assert (listed["name"], listed["rate"], listed["role"]) == ("bern", 7, "client")
 
 
+def test_a_key_may_have_an_amount_of_a_day() -> None:
+    flight("add", "bern", "--daily", "1000")
+    flight("add", "olten")
+    path = keys_file(Settings.read())
+    assert [line.count(":") for line in path.read_text().splitlines()] == [4, 3]  # as a file without amounts has it
+    assert [one["daily"] for one in json.loads(flight("list", "--json").output)] == [1000, None]
+
+
 def test_a_revoked_key_is_gone_and_the_others_stay() -> None:
     for name in ("bern", "olten"):
         flight("add", name, "--operator")
