@@ -61,8 +61,12 @@ class Platform:
         return feed.exit_code == 0
 
     def wait_for_all(self) -> None:
-        """Returns when each does its work."""
-        wait_for(lambda: all(map(self._is_at_work, ALL)), "all are at work")
+        """Returns when each does its work; raises TimeoutError with the last words of who does not."""
+        try:
+            wait_for(lambda: all(map(self._is_at_work, ALL)), "all are at work")
+        except TimeoutError as error:
+            idle = [name for name in ALL if not self._is_at_work(name)]
+            raise TimeoutError("\n".join([str(error), *map(self._last_words, idle)])) from None
 
     def kill(self, name: str) -> None:
         """Ends it as a crash does, and starts it again."""
@@ -111,6 +115,10 @@ class Platform:
         process = self._processes[name]
         assert process.exit_code in ((None, 0) if name == FEED else (None,)), process.log.read_text()[-2000:]
         return process.said(_AT_WORK[name]) > 0
+
+    def _last_words(self, name: str) -> str:
+        log = self._servers[name].log_path if name in SERVERS else self._processes[name].log
+        return f"{name}:\n{log.read_text()[-2000:]}"
 
     def _answers(self, name: str) -> bool:
         server = self._servers[name]
