@@ -8,7 +8,6 @@ Telling has a sensor of its own, since a receiver that hangs must not keep anybo
 
 import json
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -117,15 +116,12 @@ def _alert(name: str, record: dg.RunRecord, settings: Settings) -> Alert:
 def tell(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
     """One attempt at whatever is due."""
     settings = platform.settings()
-    told = alerts.receivers(settings)
-    if not told:
+    if not alerts.receivers(settings):
         nobody = "nobody is to be told: see FLIGHT_ALERTMANAGER_URL and FLIGHT_ALERT_URLS"
         return dg.SensorResult(skip_reason=dg.SkipReason(nobody))
-    fallback: Sequence[str] = settings.alert_urls if settings.alertmanager_url else ()
     resent_at, now = float(context.cursor or 0), time.time()
+    again = now - resent_at >= outbox.RESEND_S
     with platform.connect(settings) as connection:
-        taken = outbox.deliver(connection, told, fallback=fallback, runbooks=settings.runbooks_url)
-        if now - resent_at >= outbox.RESEND_S:
-            outbox.resend(connection, told, runbooks=settings.runbooks_url)
-            resent_at = now
-    return dg.SensorResult(skip_reason=dg.SkipReason(f"{taken} messages were taken"), cursor=str(resent_at))
+        taken = outbox.tell(connection, settings, again=again)
+    skip = dg.SkipReason(f"{taken} messages were taken")
+    return dg.SensorResult(skip_reason=skip, cursor=str(now if again else resent_at))

@@ -1,7 +1,6 @@
 """The sensors: what the heartbeats tell, every five seconds, and what is missing, twice a minute.
 
-    ops.heartbeats ──► freshness.look ──► alerts.settle ──► ops.incidents, ops.outbox, log
-                             ├──► gaps.record ──► ops.gaps
+    ops.heartbeats ──► watchman.go_round ──► ops.incidents, ops.outbox, ops.gaps, log
                              └──► events of the stream assets: one a minute, and each change of their check
 
 Who is told, and of what else, is the matter of `alerts.py`: a receiver that hangs must not keep this from looking. They
@@ -23,7 +22,7 @@ from assets.partitions import key_of, range_tags
 from assets.resources import Platform
 from assets.schedules import AIRPORTS_KEY, is_busy, load_airports, look_at_hours
 from assets.streams import ASSET_OF, CHECK, STREAMS, hops_of
-from flight_platform import alerts, freshness, gaps
+from flight_platform import freshness, watchman
 from flight_platform.freshness import Hop, Sighting
 from flight_platform.names import Stage
 
@@ -73,13 +72,9 @@ def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
     cursor = Cursor.read(context.cursor)
     settings = platform.settings()
     with platform.connect(settings) as connection:
-        sighting = freshness.look(
-            connection, cursor.memory, alerts.open_stalls(connection), threshold_s=settings.stall_threshold_s
-        )
-        stalls = [alerts.Alert.of(stall) for stall in sighting.stalls]
-        changes = alerts.settle(connection, stalls, alerts.receivers(settings))
-        gaps.record(connection, sighting, threshold_s=settings.stall_threshold_s)
-        freshness.sign_of_life(connection, settings.instance, _STARTED_AT, f"{len(changes.open)} open incidents")
+        done = watchman.go_round(connection, settings, cursor.memory)
+        sighting = done.sighting
+        freshness.sign_of_life(connection, settings.instance, _STARTED_AT, f"{len(done.changes.open)} open incidents")
         freshness.sweep(connection, sighting.now)
     cursor.memory = sighting.memory
     events: list[dg.AssetCheckEvaluation | dg.AssetMaterialization] = [

@@ -140,7 +140,8 @@ def flight(
 def feed_program(settings: Settings, name: str, arguments: tuple[str, ...], number: int = 0) -> Program:
     """A feed under the supervisor; `number` tells feeds apart."""
     port = _metrics_port(settings, 3 + number)
-    return flight(f"feed-{name}", "feeds", ("feed", *arguments, "--name", name), port, port=port)
+    words = ("feed", *arguments, "--name", name)
+    return flight(f"feed-{name}", "feeds", words, port, _hub(settings), port=port)
 
 
 def embedded_servers(settings: Settings) -> list[Program]:
@@ -172,10 +173,11 @@ def _data_plane(settings: Settings) -> list[Program]:
     def port(number: int) -> int | None:
         return _metrics_port(settings, number)
 
+    hub = _hub(settings)
     return [
-        flight("track-1", "consumers", ("track",), port(0), port=port(0)),
-        flight("live-1", "consumers", ("live",), port(1), port=port(1)),
-        flight("history-1", "consumers", ("history",), port(2), port=port(2)),
+        flight("track-1", "consumers", ("track",), port(0), hub, port=port(0)),
+        flight("live-1", "consumers", ("live",), port(1), hub, port=port(1)),
+        flight("history-1", "consumers", ("history",), port(2), hub, port=port(2)),
         *(_api("active", one.number, one.active_port, one.grpc_port) for one in instances(settings)),
         *(_api("history", one.number, one.history_port) for one in instances(settings)),
     ]
@@ -260,8 +262,7 @@ def _control(settings: Settings) -> list[Program]:
 
     def program(name: str, arguments: tuple[str, ...], **more: Any) -> Program:
         environment = {"DAGSTER_HOME": str(home), "FLIGHT_INSTANCE": "dagster", "FLIGHT_HISTORY_START": first}
-        if hub := alertmanager_url(settings):
-            environment["FLIGHT_ALERTMANAGER_URL"] = hub
+        environment |= _hub(settings)
         command = (*python, *arguments)
         return Program(name=name, group="control", arguments=command, environment=environment, whole_group=True, **more)
 
@@ -277,6 +278,12 @@ def alertmanager_url(settings: Settings) -> str | None:
     if settings.alertmanager_url is not None or shutil.which(ALERTMANAGER) is None:
         return settings.alertmanager_url
     return f"http://127.0.0.1:{settings.alertmanager_port}"
+
+
+def _hub(settings: Settings) -> dict[str, str]:
+    """The same, for those who tell it: Dagster, and the processes that stand in for Dagster while it is silent."""
+    hub = alertmanager_url(settings)
+    return {"FLIGHT_ALERTMANAGER_URL": hub} if hub else {}
 
 
 def monitoring_home(settings: Settings, name: str) -> Path:

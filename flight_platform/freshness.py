@@ -131,10 +131,12 @@ class Memory:
 
     at: float
     pulses: Mapping[str, Pulse]
+    open_names: Sequence[str] = ()  # whose incident was open then
 
     def to_json(self) -> dict[str, Any]:
         """As an object that JSON can hold."""
-        return {"at": self.at, "pulses": {name: asdict(pulse) for name, pulse in self.pulses.items()}}
+        pulses = {name: asdict(pulse) for name, pulse in self.pulses.items()}
+        return {"at": self.at, "pulses": pulses, "open_names": list(self.open_names)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> "Memory | None":
@@ -142,7 +144,8 @@ class Memory:
         if not data:
             return None
         try:
-            return cls(at=data["at"], pulses={name: Pulse(**pulse) for name, pulse in data["pulses"].items()})
+            pulses = {name: Pulse(**pulse) for name, pulse in data["pulses"].items()}
+            return cls(at=data["at"], pulses=pulses, open_names=tuple(data["open_names"]))
         except (KeyError, TypeError):
             return None
 
@@ -232,7 +235,8 @@ def judge(
     if memory is not None and not 0 <= at - memory.at <= max(2 * threshold_s, _UNSEEN_S):
         memory = None
     hops = _hops(beats, at)
-    bench = _Bench(memory, frozenset(open_names), threshold_s, at)
+    named = tuple(sorted(open_names))
+    bench = _Bench(memory, frozenset(named), threshold_s, at)
     sources = sorted(hop.source for hop in hops.values() if hop.stage is Stage.FEED)
     for source in sources:
         bench.judge_feed(hops[f"feed:{source}"])
@@ -248,7 +252,8 @@ def judge(
         bench.follow(passed_on)
         for name in ("live", "history"):
             bench.judge_source_at(hops[name], source, passed_on)
-    return Sighting(now=now, hops=hops, stalls=bench.stalls, memory=Memory(at=at, pulses=bench.pulses))
+    left = Memory(at=at, pulses=bench.pulses, open_names=named)
+    return Sighting(now=now, hops=hops, stalls=bench.stalls, memory=left)
 
 
 class _Bench:
@@ -257,6 +262,7 @@ class _Bench:
     def __init__(self, memory: Memory | None, open_names: frozenset[str], threshold_s: float, at: float) -> None:
         self._before = memory.pulses if memory else {}
         self._before_at = memory.at if memory else at
+        self._new_names = open_names.difference(memory.open_names if memory else ())
         self._open, self._threshold_s, self._at = open_names, threshold_s, at
         self.pulses: dict[str, Pulse] = {}
         self.stalls: list[Stall] = []
@@ -348,6 +354,8 @@ class _Bench:
         elif mark is not None and mark != pulse.mark:
             rested = at - pulse.moved_at > self._threshold_s
             pulse = replace(pulse, mark=mark, moved_at=at, resumed_at=at if rested else pulse.resumed_at)
+        if hop.name in self._new_names:  # by somebody else, perhaps, who has looked a moment later
+            pulse = replace(pulse, goods=0)
         self.pulses[hop.name] = pulse
         return pulse
 

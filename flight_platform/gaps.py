@@ -59,8 +59,8 @@ def record(connection: psycopg.Connection[Any], sighting: Sighting, *, threshold
 def _look_at(cursor: Any, feed: Hop, before: Known | None, cause: str | None, threshold_s: float) -> None:
     clock, watermark = _moment(feed.source_clock), _moment(feed.watermark)
     told = before.clock if before else None
-    if cause is not None and (clock is None or told is None or clock <= told):
-        _open(cursor, feed, cause, told or clock)
+    if cause is not None and (not feed.alive or clock is None or told is None or clock <= told):
+        _open(cursor, feed, cause, max((t for t in (told, clock) if t is not None), default=None))
         return
     if before is None or not feed.alive:
         return

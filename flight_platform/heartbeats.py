@@ -51,7 +51,8 @@ class Heartbeat:
     watermark_ms: newest event time that this process has passed on; source_clock_ms: newest time that the source itself
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
     taken, by source; lag_records: what waits in Kafka; counts: totals by outcome; about_source: asked at each beat, in
-    the beat's thread.
+    the beat's thread; then: called after each beat, there too, with its connection and the seconds since the watchman's
+    last word (None: there never was one).
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -64,6 +65,7 @@ class Heartbeat:
         self.note = "starting"
         self.metrics_port: int | None = None
         self.about_source: Callable[[], SourceFacts] = SourceFacts
+        self.then: Callable[[psycopg.Connection, float | None], object] = lambda _connection, _watchman_age_s: None
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
         self._stop = threading.Event()
@@ -93,7 +95,7 @@ class Heartbeat:
                         connect_timeout=3,
                         application_name=f"{self.instance} heartbeat",
                     )
-                self._tell(connection.execute(_UPSERT, self._row()).fetchone())
+                self._go_on(connection, self._tell(connection.execute(_UPSERT, self._row()).fetchone()))
                 reported = False
             except psycopg.Error as error:
                 if not reported:
@@ -110,6 +112,14 @@ class Heartbeat:
                 if self._on_purpose:
                     connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
+    def _go_on(self, connection: psycopg.Connection, watchman_age_s: float | None) -> None:
+        try:
+            self.then(connection, watchman_age_s)
+        except psycopg.Error:
+            raise
+        except Exception:  # whatever it is: a process that does not beat any more counts as dead
+            log.exception("after_heartbeat_failed")
+
     def _tell_sources(self) -> None:
         """How far this hop is with each source, in the metrics: of a feed, with its own."""
         told: list[tuple[str, str, int | None]] = [(self.stage, *mark) for mark in dict(self.watermarks_ms).items()]
@@ -119,10 +129,11 @@ class Heartbeat:
             if time_ms is not None:
                 SOURCE_WATERMARK.labels(stage, source).set(time_ms / 1000)
 
-    def _tell(self, answer: tuple[float | None] | None) -> None:
+    def _tell(self, answer: tuple[float | None] | None) -> float | None:
         DEPENDENCY_UP.labels("postgres").set(1)
         age_s = answer[0] if answer else None
         WATCHMAN_AGE.set(math.inf if age_s is None else age_s)
+        return age_s
 
     def _row(self) -> dict[str, object]:
         facts = self.about_source()

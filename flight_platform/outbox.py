@@ -17,9 +17,10 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from flight_platform import alertmanager
+from flight_platform import alertmanager, alerts
 from flight_platform.alerts import digest, open_incidents
 from flight_platform.history.sql import query
+from flight_platform.settings import Settings
 
 log = structlog.get_logger()
 
@@ -52,6 +53,16 @@ def deliver(
                 log.error("alert_not_delivered", key=row["key"], receiver=row["receiver"], **tried)
                 if addresses[row["receiver"]] in receivers and datetime.now(UTC) - row["event_at"] > FALLBACK_AFTER:
                     cursor.execute(query("outbox_add"), row | {"receivers": [digest(a) for a in fallback]})
+    return taken
+
+
+def tell(connection: psycopg.Connection[Any], settings: Settings, *, again: bool) -> int:
+    """One attempt at whatever is due, to whom the settings name; `again`: what is open is told Alertmanager anew."""
+    told = alerts.receivers(settings)
+    fallback = settings.alert_urls if settings.alertmanager_url else ()
+    taken = deliver(connection, told, fallback=fallback, runbooks=settings.runbooks_url)
+    if again:
+        resend(connection, told, runbooks=settings.runbooks_url)
     return taken
 
 

@@ -13,6 +13,7 @@ from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import configure_logging, serve_metrics
+from flight_platform.watchman import Deputy
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
 
     previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
     beat = Heartbeat(settings, stage, source=source)
+    beat.then = Deputy(settings).look
     beat.metrics_port = serve_metrics(settings.metrics_port)
     beat.start()
     log.info("started", metrics_port=beat.metrics_port)

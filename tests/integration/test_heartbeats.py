@@ -29,11 +29,11 @@ def test_row_is_renewed_and_taken_away(postgres_server: EmbeddedPostgres) -> Non
     with migrated_database(postgres_server) as urls:
         beat = Heartbeat(Settings.read(instance="feed-1", **urls), Stage.FEED, source="paris")
         beat.start()
-        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
+        wait_until(lambda: rows(urls["postgres_url"]), 30, "the first beat")
         beat.watermark_ms, beat.lag_records, beat.note = 1_700_000_000_500, 7, "running"
         beat.counts["accepted"] += 3
         expected = ("feed", "feed-1", "paris", datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC), 7, {"accepted": 3})
-        wait_until(lambda: rows(urls["postgres_url"]) == [(*expected, "running", True)], 5, "the next beat")
+        wait_until(lambda: rows(urls["postgres_url"]) == [(*expected, "running", True)], 30, "the next beat")
         beat.stop()
         assert rows(urls["postgres_url"]) == []
 
@@ -54,19 +54,28 @@ def test_prometheus_is_told_whether_postgres_answers_and_how_long_ago_dagster_lo
         assert value is not None
         return value
 
+    after: list[float | None] = []
+
+    def fails_then(_connection: psycopg.Connection, watchman_age_s: float | None) -> None:
+        after.append(watchman_age_s)
+        raise RuntimeError("a test")
+
     with migrated_database(postgres_server) as urls:
         beat = Heartbeat(Settings.read(**urls), Stage.TRACK)
+        beat.then = fails_then
         beat.start()
-        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
-        wait_until(lambda: told("flight_watchman_age_seconds") == math.inf, 5, "no Dagster")
+        wait_until(lambda: rows(urls["postgres_url"]), 30, "the first beat")
+        wait_until(lambda: told("flight_watchman_age_seconds") == math.inf, 30, "no Dagster")
         with psycopg.connect(urls["postgres_url"]) as connection:
             sign_of_life(connection, "watchman", datetime.now(UTC), "")
-        wait_until(lambda: 0 <= told("flight_watchman_age_seconds") < 60, 5, "Dagster's word")
+        wait_until(lambda: 0 <= told("flight_watchman_age_seconds") < 60, 30, "Dagster's word")
         assert told("flight_dependency_up", {"dependency": "postgres"}) == 1
+        assert after[0] is None
+        wait_until(lambda: after[-1] is not None, 30, "who is called after each beat knows it too, and ends no beating")
         beat.stop()
     beat = Heartbeat(Settings.read(postgres_url=f"postgresql://x@127.0.0.1:{free_port()}/x"), Stage.TRACK)
     beat.start()
-    wait_until(lambda: told("flight_dependency_up", {"dependency": "postgres"}) == 0, 5, "Postgres away")
+    wait_until(lambda: told("flight_dependency_up", {"dependency": "postgres"}) == 0, 30, "Postgres away")
     assert math.isnan(told("flight_watchman_age_seconds"))
     beat.stop()
 
@@ -75,6 +84,6 @@ def test_a_process_that_failed_leaves_its_row(postgres_server: EmbeddedPostgres)
     with migrated_database(postgres_server) as urls:
         beat = Heartbeat(Settings.read(**urls), Stage.FEED, source="paris")
         beat.start()
-        wait_until(lambda: rows(urls["postgres_url"]), 5, "the first beat")
+        wait_until(lambda: rows(urls["postgres_url"]), 30, "the first beat")
         beat.stop(on_purpose=False)
         assert len(rows(urls["postgres_url"])) == 1

@@ -337,6 +337,18 @@ def test_an_open_incident_outlives_the_sensors_memory() -> None:
     one_stall("source:paris", 60, cleared=160)(Platform(feeds=[Feed(silent=((60, 160),))], forgets_at=100).run(220))
 
 
+def test_what_another_one_has_named_a_moment_earlier_is_not_closed() -> None:
+    silent = Beat(stage="feed", instance="1", source="paris", started_at=START, beat_at=START, source_clock=START)
+    memory, told = None, list[tuple[int, int]]()
+    for second in (0, 5, 10, 14, 19):
+        now = START + timedelta(seconds=second)
+        opened = ["source:paris"] if second >= 14 else []
+        sighting = judge([replace(silent, beat_at=now)], memory, opened, threshold_s=15, now=now)
+        memory = sighting.memory
+        told.append((second, len(sighting.stalls)))
+    assert told == [(0, 0), (5, 0), (10, 0), (14, 1), (19, 1)]
+
+
 def test_a_stall_that_lasts_while_nobody_looks_is_named_after_the_threshold() -> None:
     told = Platform(unseen=((60, 120),), feeds=[Feed(silent=((65, 500),))]).run(160)
     assert [(what, name) for _, what, name in told] == [("open", "source:paris")]

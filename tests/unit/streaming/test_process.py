@@ -1,0 +1,14 @@
+"""What every always-on process has around it."""
+
+from flight_platform.embedded.process import free_port
+from flight_platform.names import Stage
+from flight_platform.settings import Settings
+from flight_platform.watchman import Deputy
+from streaming.process import running
+
+
+def test_each_process_looks_in_dagsters_place() -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    settings = Settings.read(postgres_url=f"postgresql://x@{nowhere}/x", kafka_bootstrap=nowhere)
+    with running(settings, Stage.TRACK) as process:
+        assert isinstance(getattr(process.beat.then, "__self__", None), Deputy)
