@@ -36,8 +36,9 @@ def _hashes(columns: Columns) -> Array:
     hashes = np.zeros(len(columns), dtype=np.uint64)
     for name, kind in COLUMN_TYPES.items():
         known = columns.known[name]
+        whole = bool(known.all())
         for word in _words(columns[name].astype(kind)):
-            hashes = _mixed(hashes ^ np.where(known, word, np.uint64(0)))
+            hashes = _mixed(hashes ^ (word if whole else np.where(known, word, np.uint64(0))))
         hashes = _mixed(hashes + known.astype(np.uint64))
     return hashes
 

@@ -61,7 +61,8 @@ def chunk_buffer(chunks: Chunks) -> bytes:
     """The chunks for COPY ... FROM STDIN (FORMAT binary)."""
     heads, sizes = laid_out(HEADS, {**chunks.heads, "rows": chunks.rows}, chunks.known_heads, fields=_FIELDS)
     ends = np.cumsum(sizes)
-    planes = [_plane_fields(chunks, chunks.stored[name], plane) for name, plane in _PLANES]
+    octets = {name: stored.astype("<u4").view(np.uint8).reshape(-1, 4) for name, stored in chunks.stored.items()}
+    planes = [_plane_fields(chunks, octets[name][:, plane]) for name, plane in _PLANES]
     parts: list[bytes] = []
     for number, (start, end) in enumerate(zip((ends - sizes).tolist(), ends.tolist(), strict=True)):
         parts.append(heads[start:end])
@@ -69,11 +70,10 @@ def chunk_buffer(chunks: Chunks) -> bytes:
     return framed(b"".join(parts))
 
 
-def _plane_fields(chunks: Chunks, stored: Array, plane: int) -> list[bytes]:
+def _plane_fields(chunks: Chunks, plane: Array) -> list[bytes]:
     """One field a chunk."""
-    values = (stored >> 8 * plane & 0xFF).astype(np.uint8)
-    octets, starts = values.tobytes(), chunks.starts
-    wanted = np.flatnonzero(np.logical_or.reduceat(values, starts)) if len(chunks) else starts
+    octets, starts = plane.tobytes(), chunks.starts
+    wanted = np.flatnonzero(np.maximum.reduceat(plane, starts)) if len(chunks) else starts
     fields = [_ABSENT] * len(chunks)
     for number, start, size in zip(wanted.tolist(), starts[wanted].tolist(), chunks.rows[wanted].tolist(), strict=True):
         fields[number] = size.to_bytes(_HEAD_BYTES, "big") + octets[start : start + size]
@@ -86,20 +86,24 @@ def chunks_from(rows: Sequence[bytes]) -> Chunks:
     heads, known_heads, place = taken_apart(HEADS, buffer, starts_of(rows))
     sizes = heads.pop("rows").astype("i8")
     values = {name: array.astype("i8") if array.dtype.kind == "i" else array for name, array in heads.items()}
-    stored = {name: np.zeros(int(sizes.sum()), dtype="i8") for name in NUMBERS}
+    stored = {name: np.zeros(int(sizes.sum()), dtype="i4") for name in NUMBERS}
     for name, plane in _PLANES:
         octets, place = _plane(buffer, place, sizes)
-        stored[name] |= octets.astype("i8") << 8 * plane
+        if octets is not None:
+            stored[name] |= octets.astype("i4") << 8 * plane
     return Chunks(rows=sizes, heads=values, known_heads=known_heads, stored=stored)
 
 
-def _plane(buffer: bytes, place: Array, sizes: Array) -> tuple[Array, Array]:
-    """The bytes of one plane of all chunks, one chunk behind the other, and where the next field begins."""
-    parts: list[bytes] = []
-    places: list[int] = []
-    for at, size in zip(place.tolist(), sizes.tolist(), strict=True):
-        start = at + _HEAD_BYTES
-        absent = buffer[at:start] == _ABSENT
-        parts.append(bytes(size) if absent else buffer[start : start + size])
-        places.append(start if absent else start + size)
-    return np.frombuffer(b"".join(parts), dtype=np.uint8), np.array(places, dtype="i8")
+def _plane(buffer: bytes, place: Array, sizes: Array) -> tuple[Array | None, Array]:
+    """The bytes of one plane of all chunks, one chunk behind the other (None: absent in all), and where the next field
+    begins."""
+    start = place + _HEAD_BYTES
+    absent = np.array([buffer[at : at + _HEAD_BYTES] == _ABSENT for at in place.tolist()], dtype=bool)
+    if absent.all():
+        return None, start
+    end = np.where(absent, start, start + sizes)
+    parts = [
+        buffer[at:behind] if at < behind else bytes(size)
+        for at, behind, size in zip(start.tolist(), end.tolist(), sizes.tolist(), strict=True)
+    ]
+    return np.frombuffer(b"".join(parts), dtype=np.uint8), end

@@ -112,26 +112,45 @@ def encode(columns: Columns) -> Chunks:
 
 def decode(chunks: Chunks) -> Columns:
     """The positions of chunks, by flight and time."""
-    chunk = np.repeat(np.arange(len(chunks)), chunks.rows)
-    within = np.arange(len(chunk)) - chunks.starts[chunk]
+    heads, rows = _Spread(chunks.heads, chunks.rows), chunks.rows
+    within = np.arange(int(rows.sum())) - np.repeat(chunks.starts, rows)
     values: dict[str, Array] = {}
     known: dict[str, npt.NDArray[np.bool_]] = {}
     for name, number in NUMBERS.items():
-        values[name] = chunks.heads[number.head][chunk] + _course(name, chunks.heads, chunk, within, values)
-        values[name] += chunks.stored[name] * (chunks.heads[_scale(name)][chunk] if number.scaled else 1)
-        known[name] = np.ones(len(chunk), dtype=bool)
+        stored, head = chunks.stored[name], heads[number.head]
+        values[name] = head + _course(name, heads, within, values)
+        values[name] += stored * heads[_scale(name)] if number.scaled else stored
+        known[name] = np.ones(len(within), dtype=bool)
         if name in NULLABLE:
-            known[name] = (chunks.stored[name] != UNKNOWN) & chunks.known_heads[number.head][chunk]
-            values[name] = np.where(known[name], values[name], chunks.heads[number.head][chunk])
-    values["time"] += chunks.heads["first_time"][chunk]
-    values["received_at"] += chunks.heads["first_time"][chunk]
+            known[name] = (stored != UNKNOWN) & np.repeat(chunks.known_heads[number.head], rows)
+            if not known[name].all():
+                values[name] = np.where(known[name], values[name], head)
+    first_time = heads["first_time"]
+    values["time"] += first_time
+    values["received_at"] += first_time
     for name in ("flight_id", *CONSTANTS):
-        values[name] = chunks.heads[name][chunk]
-        known[name] = chunks.known_heads[name][chunk] if name in CONSTANTS else np.ones(len(chunk), dtype=bool)
-    order = np.lexsort((values["time"], values["flight_id"]))
+        values[name] = heads[name]
+        known[name] = (
+            np.repeat(chunks.known_heads[name], rows) if name in CONSTANTS else np.ones(len(within), dtype=bool)
+        )
     for name, kind in COLUMN_TYPES.items():
-        values[name] = np.where(known[name], values[name], np.zeros(1, dtype=kind)).astype(kind)[order]
-    return Columns({name: values[name] for name in COLUMN_TYPES}, {name: known[name][order] for name in COLUMN_TYPES})
+        values[name] = values[name].astype(kind)
+        if not known[name].all():
+            values[name][~known[name]] = np.zeros(1, dtype=kind)
+    return _by_flight_and_time(
+        Columns({name: values[name] for name in COLUMN_TYPES}, {name: known[name] for name in COLUMN_TYPES})
+    )
+
+
+class _Spread:
+    """The heads of chunks at each of their positions."""
+
+    def __init__(self, heads: Mapping[str, Array], rows: Array) -> None:
+        self._heads, self._rows = heads, rows
+
+    def __getitem__(self, name: str) -> Array:
+        spread: Array = np.repeat(self._heads[name], self._rows)
+        return spread
 
 
 def _scale(name: str) -> str:
@@ -140,15 +159,49 @@ def _scale(name: str) -> str:
 
 def _stretches(columns: Columns) -> tuple[Columns, Array]:
     """The rows in the order of their chunks, and where each chunk begins."""
-    hour = columns["time"] // HOUR_MS
-    alike = np.stack([columns["flight_id"], hour, *(_codes(columns, name) for name in CONSTANTS)])
-    order = np.lexsort((columns["time"], *alike[::-1]))
+    columns = _by_flight_and_time(columns)
+    run = _runs(columns)
+    heads = columns.take(run)
+    alike = np.stack([heads["flight_id"], heads["time"] // HOUR_MS, *(_codes(heads, name) for name in CONSTANTS)])
+    order = np.lexsort(alike[::-1])  # stable: the runs of one stretch stay in the order of time
+    length = np.diff(run, append=len(columns))[order]
+    if (order[1:] < order[:-1]).any():
+        columns = columns.take(np.repeat(run[order] - _starts(length), length) + np.arange(len(columns)))
     alike = alike[:, order]
     change = np.ones(len(order), dtype=bool)
     change[1:] = (alike[:, 1:] != alike[:, :-1]).any(axis=0)
-    start = np.flatnonzero(change)
-    within = np.arange(len(order)) - np.repeat(start, np.diff(start, append=len(order)))
-    return columns.take(order), np.flatnonzero(change | (within % MOST_ROWS == 0))
+    rows = np.add.reduceat(length, np.flatnonzero(change)) if len(length) else length
+    pieces = -(-rows // MOST_ROWS)
+    piece = np.arange(int(pieces.sum())) - np.repeat(_starts(pieces), pieces)
+    return columns, np.repeat(_starts(rows), pieces) + piece * MOST_ROWS
+
+
+def _by_flight_and_time(columns: Columns) -> Columns:
+    flight, time = columns["flight_id"], columns["time"]
+    if ((flight[1:] > flight[:-1]) | (flight[1:] == flight[:-1]) & (time[1:] > time[:-1])).all():
+        return columns
+    return columns.take(np.lexsort((time, flight)))
+
+
+def _runs(columns: Columns) -> Array:
+    """Where rows begin that are alike in flight, hour and what is constant: stretches, or parts of one."""
+    change = np.zeros(len(columns), dtype=bool)
+    change[:1] = True
+    words = [columns["flight_id"], columns["time"] // HOUR_MS]
+    for name in CONSTANTS:
+        words += [columns.known[name], *_words(columns[name])]
+    for word in words:
+        change[1:] |= word[1:] != word[:-1]
+    return np.flatnonzero(change)
+
+
+def _words(values: Array) -> list[Array]:
+    """A column as numbers: a text has several."""
+    if values.dtype.kind != "S":
+        return [values]
+    width = next(size for size in (8, 4, 2, 1) if values.dtype.itemsize % size == 0)
+    words = np.ascontiguousarray(values).view(f"u{width}")
+    return list(words.reshape(len(values), values.dtype.itemsize // width).T)
 
 
 def _codes(columns: Columns, name: str) -> Array:
@@ -158,6 +211,11 @@ def _codes(columns: Columns, name: str) -> Array:
         return np.where(columns.known[name], values.astype("i8"), 1 << 40)
     codes = np.unique(values, return_inverse=True)[1].astype("i8")
     return np.where(columns.known[name], codes, -1)
+
+
+def _starts(lengths: Array) -> Array:
+    starts: Array = np.cumsum(lengths) - lengths
+    return starts
 
 
 def _halves(columns: Columns, first: Array, chosen: npt.NDArray[np.bool_]) -> tuple[Columns, Array]:
@@ -171,32 +229,33 @@ def _halves(columns: Columns, first: Array, chosen: npt.NDArray[np.bool_]) -> tu
 def _encode(columns: Columns, first: Array) -> tuple[Chunks, npt.NDArray[np.bool_]]:
     """The stretches that begin there as chunks, and which of them can be stored so."""
     rows = np.diff(first, append=len(columns))
-    chunk = np.repeat(np.arange(len(first)), rows)
-    within = np.arange(len(chunk)) - first[chunk]
     heads, known_heads = _plain_heads(columns, first, rows)
+    spread = _Spread(heads, rows)
+    within = np.arange(len(columns)) - np.repeat(first, rows)
     values: dict[str, Array] = {}
     stored: dict[str, Array] = {}
     fits = np.ones(len(first), dtype=bool)
     for name, number in NUMBERS.items():
-        known = columns.known[name]
-        rest = columns[name].astype("i8")
+        known, rest = columns.known[name], columns[name].astype("i8")
+        whole = name not in NULLABLE or bool(known.all())
         if name in ("time", "received_at"):
-            rest -= heads["first_time"][chunk]
+            rest -= spread["first_time"]
         values[name] = rest.copy()
-        rest -= _course(name, heads, chunk, within, values)
-        head = _least(np.where(known, rest, _INT64), first)
+        rest -= _course(name, spread, within, values)
+        head = _least(rest if whole else np.where(known, rest, _INT64), first)
         known_heads[number.head] = head != _INT64
-        heads[number.head] = head = np.where(known_heads[number.head], head, 0)
-        rest = np.where(known, rest - head[chunk], 0)
+        heads[number.head] = np.where(known_heads[number.head], head, 0)
+        rest -= spread[number.head]
+        if not whole:
+            rest *= known
         if number.scaled:
-            heads[_scale(name)] = scale = _common_divisor(rest, first)
-            rest //= scale[chunk]
-        fits &= (_largest(rest, first) <= number.most) & (abs(head) <= number.largest)
-        if name in NULLABLE:
-            stored[name] = np.where(known, rest, np.where(known_heads[number.head][chunk], UNKNOWN, 0))
-            values[name] = np.where(known, values[name], head[chunk])  # an unknown one says nothing of the next
-        else:
-            stored[name] = rest
+            heads[_scale(name)] = _common_divisor(rest, first)
+            rest //= spread[_scale(name)]
+        fits &= (_largest(rest, first) <= number.most) & (abs(heads[number.head]) <= number.largest)
+        if not whole:
+            rest = np.where(known, rest, np.where(np.repeat(known_heads[number.head], rows), UNKNOWN, 0))
+            values[name] = np.where(known, values[name], spread[number.head])  # an unknown one says nothing of the next
+        stored[name] = rest
     fits |= rows == 1
     chunks = Chunks(rows=rows, heads=heads, known_heads=known_heads, stored=stored)
     return chunks, fits
@@ -224,18 +283,17 @@ def _plain_heads(
     return heads, {name: columns.known[name][first] for name in CONSTANTS}
 
 
-def _course(name: str, heads: Mapping[str, Array], chunk: Array, within: Array, values: Mapping[str, Array]) -> Array:
+def _course(name: str, heads: "_Spread", within: Array, values: Mapping[str, Array]) -> Array | int:
     """What a chunk expects of a number at each position, from the numbers before it; times from the first one."""
     if name == "time":
-        return heads["pace"][chunk] * within
+        return heads["pace"] * within
     if name == "received_at":
         return values["time"]
     if name in ("latitude_e7", "longitude_e7"):
-        rate = heads["latitude_rate" if name == "latitude_e7" else "longitude_rate"]
-        return rate[chunk] * values["time"] >> RATE_BITS
+        return heads["latitude_rate" if name == "latitude_e7" else "longitude_rate"] * values["time"] >> RATE_BITS
     if name == "geometric_altitude_ft":
-        return values["altitude_ft"] - heads["altitude_ft"][chunk]
-    return np.zeros(len(chunk), dtype="i8")
+        return values["altitude_ft"] - heads["altitude_ft"]
+    return 0
 
 
 def _common_divisor(values: Array, first: Array) -> Array:

@@ -154,7 +154,7 @@ def columns_from(rows: Sequence[bytes]) -> Columns:
     """The rows of a binary COPY of all of `COLUMNS`, in their order: the inverse of `copy_buffer`."""
     values, known, _ = taken_apart(COLUMNS, b"".join(rows), starts_of(rows))
     for name, kind in COLUMN_TYPES.items():
-        values[name] = values[name].astype(kind)
+        values[name] = values[name].astype(kind, copy=False)
     return Columns({name: values[name] for name in COLUMN_TYPES}, {name: known[name] for name in COLUMN_TYPES})
 
 
@@ -177,27 +177,31 @@ def taken_apart(
     values: dict[str, Array] = {}
     known: dict[str, npt.NDArray[np.bool_]] = {}
     for name, kind in layout.items():
-        length = _anywhere(padded, ">i4")[place]
+        length = _anywhere(padded, ">i4")[place].astype("i4")
         place = place + 4
         known[name] = length >= 0
-        length = np.maximum(length, 0)
+        if not known[name].all():
+            length = np.maximum(length, 0)
         values[name] = _taken(padded, kind, place, length)
         place += length
     return values, known, place
 
 
 def _taken(buffer: bytes, kind: str, place: Array, length: Array) -> Array:
+    least = int(length.min(initial=_WIDEST))
     if kind == "text":
         width = max(1, min(int(length.max(initial=0)), _WIDEST))
         texts = _anywhere(buffer, f"S{width}")[place]
-        if len(texts) and length.min() < width:
+        if least < width:
             octets = texts.view(np.uint8).reshape(len(texts), width)
             octets[np.arange(width) >= length[:, None]] = 0
         return texts
-    values = _anywhere(buffer, _NUMBER.get(kind, kind))[place]
+    wire = np.dtype(_NUMBER.get(kind, kind))
+    values = _anywhere(buffer, wire.str)[place].astype(wire.newbyteorder("="))
     if kind == "timestamp":
-        values = values // 1000 + _POSTGRES_EPOCH_MS
-    if len(values) and length.min() == 0:
+        values //= 1000
+        values += _POSTGRES_EPOCH_MS
+    if least == 0:
         values[length == 0] = 0
     return values
 

@@ -20,8 +20,8 @@ from flight_platform.history.copy import columns_from, copied
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.sql import query
 
-BATCH_ROWS: Final = 250_000  # read at once: about 100 MB
-BATCH_CHUNKS: Final = 2_000
+BATCH_ROWS: Final = 16_384  # taken apart at once: the processor's cache holds them
+BATCH_CHUNKS: Final = 128
 Portion = tuple[int, int]  # the flights from one key to another, both included
 ALL_FLIGHTS: Final[Portion] = (-(1 << 63), (1 << 63) - 1)
 
@@ -38,7 +38,7 @@ def read_hour(connection: psycopg.Connection[Any], hour: datetime) -> Columns:
 def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS) -> Columns:
     """The raw positions of an hour, of the flights from the first to the last, sorted."""
     with connection.cursor() as cursor:
-        batches = copied(cursor, query("positions_hour"), _parameters(hour, flights), BATCH_ROWS)
+        batches = copied(cursor, query("positions_hour"), _parameters(hour, flights, hours=1), BATCH_ROWS)
         return joined([columns_from(rows) for rows in batches])
 
 
@@ -46,9 +46,8 @@ def read_chunks(
     connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS, *, hours: int = 1
 ) -> Columns:
     """The positions in the chunks of an hour, or so many, of the flights from the first to the last, sorted."""
-    parameters = _parameters(hour, flights) | {"until": start_of_hour(hour) + hours * HOUR}
     with connection.cursor() as cursor:
-        batches = copied(cursor, query("chunks_hour"), parameters, BATCH_CHUNKS)
+        batches = copied(cursor, query("chunks_hour"), _parameters(hour, flights, hours=hours), BATCH_CHUNKS)
         return in_order(joined([decode(chunks_from(rows)) for rows in batches]))
 
 
@@ -78,6 +77,17 @@ def in_order(columns: Columns) -> Columns:
     return columns.take(order[first])
 
 
+def alike(some: Columns, others: Columns) -> bool:
+    """Whether these are the same positions in the same order; of what is unknown, that it is unknown."""
+    if len(some) != len(others):
+        return False
+    for name in COLUMN_TYPES:
+        known = some.known[name]
+        if not np.array_equal(known, others.known[name]) or not ((some[name] == others[name]) | ~known).all():
+            return False
+    return True
+
+
 @contextmanager
 def _one_view(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[None]:
     """What is read within is of one moment, as far as compaction goes: by a snapshot, or else by the hour's lock."""
@@ -90,8 +100,9 @@ def _one_view(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[N
         yield
 
 
-def _parameters(hour: datetime, flights: tuple[int, int]) -> dict[str, Any]:
-    return {"hour": start_of_hour(hour), "first_flight": flights[0], "last_flight": flights[1]}
+def _parameters(hour: datetime, flights: Portion, *, hours: int) -> dict[str, Any]:
+    first = start_of_hour(hour)
+    return {"hour": first, "until": first + hours * HOUR, "first_flight": flights[0], "last_flight": flights[1]}
 
 
 def portions_of(counts: Mapping[int, int], most: int) -> Iterator[Portion]:

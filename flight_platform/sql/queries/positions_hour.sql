@@ -5,7 +5,7 @@ COPY (
         ground_speed_dkt, track_ddeg, emergency, kind, on_ground, callsign, squawk, source
     FROM history.positions
     WHERE time >= %(hour)s::timestamptz
-        AND time < %(hour)s::timestamptz + interval '1 hour'
+        AND time < %(until)s::timestamptz
         AND flight_id BETWEEN %(first_flight)s AND %(last_flight)s
     ORDER BY flight_id, time
 ) TO STDOUT (FORMAT binary);
