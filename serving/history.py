@@ -113,7 +113,9 @@ class FlightsQuery(WindowQuery):
 
     icao24: Icao24 | None = Field(None, description="one aircraft", examples=[EXAMPLES["icao24"]])
     callsign: CallsignPrefix | None = Field(None, description="the callsign, whole", examples=["SWR38"])
-    registration: Registration | None = Field(None, description="the registration, whole", examples=["D-AIBD"])
+    registration: Registration | None = Field(
+        None, description="the registration, whole, with its hyphen or without", examples=["D-AIBD"]
+    )
     departure_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LFPO"])
     arrival_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LSZH"])
     bbox: BoxText | None = Field(None, description="flights that were in this box: west,south,east,north in degrees")
@@ -175,8 +177,11 @@ routes = APIRouter(tags=["history"])
     "/v1/flights", summary="Flights within a window of time", response_model=FlightList, responses=responses(422, 503)
 )
 async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, now: _Now) -> Response:
-    """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once."""
-    start, end = query.window(now, *ALL_AIRCRAFT)
+    """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once; 31 days of one
+    aircraft, by its address or registration.
+    """
+    usual, longest = ALL_AIRCRAFT
+    start, end = query.window(now, usual, ONE_AIRCRAFT[1] if query.icao24 or query.registration else longest)
     filters = query.model_dump(include={"icao24", "callsign", "registration", "departure_airport", "arrival_airport"})
     return await _page(store, query, start, end, **filters, bbox=query.bbox)
 

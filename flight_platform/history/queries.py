@@ -40,9 +40,23 @@ async def flights(
 ) -> list[Row]:
     """Flights with a position in the window, `to_time` left out, the newest (first seen last) first.
 
-    `callsign` and `registration` must match whole. A flight whose airports are not inferred yet matches none. `after`
-    is the flight id, number or text, of the last one on the page before.
+    `callsign` and `registration` (with its hyphen or without) must match whole. A flight whose airports are not
+    inferred yet matches none. `after` is the flight id, number or text, of the last one on the page before.
     """
+    if registration is not None:
+        return await _of_registration(
+            conn,
+            registration,
+            icao24,
+            from_time=from_time,
+            to_time=to_time,
+            limit=limit,
+            after=after,
+            callsign=callsign,
+            departure_airport=departure_airport,
+            arrival_airport=arrival_airport,
+            bbox=bbox,
+        )
     west, south, east, north = bbox or (None, None, None, None)
     address = None if icao24 is None else address_of(icao24)
     parameters = {
@@ -51,7 +65,6 @@ async def flights(
         "first_key": None if address is None else address << 32,
         "last_key": None if address is None else (address + 1 << 32) - 1,
         "callsign": callsign,
-        "registration": registration,
         "departure_airport": departure_airport,
         "arrival_airport": arrival_airport,
         "west": west,
@@ -62,6 +75,23 @@ async def flights(
         "limit": limit,
     }
     return await _rows(conn, "flights_list", parameters)
+
+
+async def _of_registration(
+    conn: Connection, registration: str, icao24: str | None, *, limit: int, **question: Any
+) -> list[Row]:
+    """By its addresses, mostly one: a month of one aircraft is soon read, since its rows lie together."""
+    named = await _rows(conn, "aircraft_of_registration", {"registration": registration.upper()})
+    rows: list[Row] = []
+    for aircraft in named:
+        if icao24 in (None, aircraft["icao24"]):
+            rows += await flights(conn, icao24=aircraft["icao24"], limit=limit, **question)
+    return sorted(rows, key=_first_seen, reverse=True)[:limit]
+
+
+def _first_seen(row: Row) -> tuple[int, int]:
+    flight_id = parse_flight_id(row["flight_id"])
+    return flight_id & 0xFFFFFFFF, flight_id
 
 
 async def flight(conn: Connection, flight_id: int) -> Row | None:

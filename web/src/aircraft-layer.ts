@@ -9,12 +9,16 @@ import type { CustomLayerInterface, CustomRenderMethodInput, Map } from "maplibr
 
 import { type Colour, colourOf } from "./colours";
 import { type Aircraft, type Fleet, opacityOf, placeOf } from "./fleet";
-import { project, shortWay } from "./geo";
+import { pixelsPerSecond, project, shortWay } from "./geo";
 import { ATLAS_CELLS, drawAtlas } from "./symbols";
 
 const FLOATS = 9; // x, y, angle, size, red, green, blue, opacity, symbol
 const SIZE_PX = 26;
 const GROUND_PX = 11;
+const WHOLE_SIZE_ZOOM = 7; // from here on symbols have their size; far out, where they crowd, half of it
+const HALF_SIZE_ZOOM = 3;
+const FASTEST_KT = 650;
+const STEP_PX = 0.25; // what moves by less since the last picture is not seen to move
 const SELECTED_TIMES = 1.5;
 const UNIFORMS = ["u_matrix", "u_viewport", "u_bearing", "u_outline", "u_atlas"] as const;
 
@@ -84,6 +88,7 @@ export class AircraftLayer implements CustomLayerInterface {
   private data = new Float32Array(1024 * FLOATS);
   private readonly order: Aircraft[] = [];
   private matrix: Float64Array | null = null;
+  private drawnAt = 0; // the clock of the picture
   private centre = { x: 0.5, y: 0.5 };
 
   constructor(
@@ -130,58 +135,71 @@ export class AircraftLayer implements CustomLayerInterface {
     gl.bindVertexArray(null);
   }
 
+  /** Whether aircraft can have moved visibly since the last picture: over a continent that takes seconds. */
+  isDue(): boolean {
+    if (this.map === null) return false;
+    const speed = pixelsPerSecond(this.map.getZoom(), this.map.getCenter().lat, FASTEST_KT);
+    return (Math.abs(this.clock() - this.drawnAt) / 1000) * speed >= STEP_PX;
+  }
+
   /** The aircraft nearest to a point of the screen, within so many pixels. */
   nearest(x: number, y: number, withinPx: number): Aircraft | null {
     let best: Aircraft | null = null;
     let bestPx = withinPx;
-    for (const shown of this.onScreen()) {
-      const apartPx = Math.hypot(shown.x - x, shown.y - y);
+    this.visit((aircraft, otherX, otherY) => {
+      const apartPx = Math.hypot(otherX - x, otherY - y);
       if (apartPx <= bestPx) {
-        best = shown.aircraft;
+        best = aircraft;
         bestPx = apartPx;
       }
-    }
+      return true;
+    });
     return best;
   }
 
-  /** The aircraft drawn within the picture, with their places on the screen. */
-  onScreen(): Shown[] {
+  /** The aircraft within the last picture, with their places on the screen: at most so many, whichever. */
+  onScreen(most = Infinity): Shown[] {
+    const shown: Shown[] = [];
+    this.visit((aircraft, x, y) => shown.push({ aircraft, x, y }) < most);
+    return shown;
+  }
+
+  /** Tells of each aircraft within the last picture where on the screen it is, until `tell` says that it is enough. */
+  private visit(tell: (aircraft: Aircraft, x: number, y: number) => boolean): void {
     const canvas = this.map?.getCanvas();
     const matrix = this.matrix;
-    if (canvas === undefined || matrix === null) return [];
-    const now = this.clock();
-    const shown: Shown[] = [];
-    for (const aircraft of this.order) {
-      const place = placeOf(aircraft, now);
-      const dx = shortWay(this.centre.x, place.x);
-      const dy = place.y - this.centre.y;
+    if (canvas === undefined || matrix === null) return;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    for (let index = 0; index < this.drawn; index += 1) {
+      const dx = this.data[index * FLOATS]!;
+      const dy = this.data[index * FLOATS + 1]!;
       const w = matrix[3]! * dx + matrix[7]! * dy + matrix[15]!;
-      const x = ((matrix[0]! * dx + matrix[4]! * dy + matrix[12]!) / w + 1) * 0.5 * canvas.clientWidth;
-      const y = (1 - (matrix[1]! * dx + matrix[5]! * dy + matrix[13]!) / w) * 0.5 * canvas.clientHeight;
-      if (w > 0 && x >= 0 && y >= 0 && x <= canvas.clientWidth && y <= canvas.clientHeight) {
-        shown.push({ aircraft, x, y });
-      }
+      const x = ((matrix[0]! * dx + matrix[4]! * dy + matrix[12]!) / w + 1) * 0.5 * width;
+      const y = (1 - (matrix[1]! * dx + matrix[5]! * dy + matrix[13]!) / w) * 0.5 * height;
+      if (w <= 0 || x < 0 || y < 0 || x > width || y > height) continue;
+      if (!tell(this.order[index]!, x, y)) return;
     }
-    return shown;
   }
 
   private fill(): void {
     const now = this.clock();
+    const size = SIZE_PX * sizeAt(this.map?.getZoom() ?? 0);
     const flights = this.fleet.aircraft;
     if (this.data.length < flights.size * FLOATS) this.data = new Float32Array(2 * flights.size * FLOATS);
     this.order.length = 0;
+    const place = { x: 0, y: 0 };
     let at = 0;
     for (const aircraft of flights.values()) {
       const isSelected = aircraft.position.flight_id === this.selected;
       if (!isSelected && !this.wanted(aircraft)) continue;
-      const place = placeOf(aircraft, now);
+      placeOf(aircraft, now, place);
       const onGround = aircraft.position.on_ground === true;
       const isDot = onGround || aircraft.position.track_deg === null;
       const colour = colourOf(aircraft.position.altitude_ft, aircraft.position.on_ground);
       this.data[at] = shortWay(this.centre.x, place.x);
       this.data[at + 1] = place.y - this.centre.y;
       this.data[at + 2] = ((aircraft.position.track_deg ?? 0) * Math.PI) / 180;
-      this.data[at + 3] = (isDot ? GROUND_PX : SIZE_PX) * (isSelected ? SELECTED_TIMES : 1);
+      this.data[at + 3] = (isDot ? GROUND_PX : size) * (isSelected ? SELECTED_TIMES : 1);
       this.data[at + 4] = colour[0];
       this.data[at + 5] = colour[1];
       this.data[at + 6] = colour[2];
@@ -191,6 +209,7 @@ export class AircraftLayer implements CustomLayerInterface {
       this.order.push(aircraft);
     }
     this.drawn = this.order.length;
+    this.drawnAt = now;
   }
 
   private setUniforms(gl: WebGL2RenderingContext): void {
@@ -224,6 +243,12 @@ export class AircraftLayer implements CustomLayerInterface {
       offset += size;
     }
   }
+}
+
+/** The share of their size that symbols have at a zoom. */
+function sizeAt(zoom: number): number {
+  const share = (zoom - HALF_SIZE_ZOOM) / (WHOLE_SIZE_ZOOM - HALF_SIZE_ZOOM);
+  return 0.5 + 0.5 * Math.max(0, Math.min(1, share));
 }
 
 /** The matrix times a translation, column by column, in 64 bits. */

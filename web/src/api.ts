@@ -123,8 +123,9 @@ export class Api {
   }
 
   async findFlights(by: "callsign" | "registration" | "icao24", text: string, signal?: AbortSignal): Promise<Flight[]> {
-    const day = new Date(Date.now() - 86_340_000).toISOString(); // the longest window that is answered, less a minute
-    const query = `${by}=${encodeURIComponent(text)}&from=${day}&limit=5`;
+    const days = by === "callsign" ? 1 : 31; // the longest windows that are answered: of all aircraft, and of one
+    const from = new Date(Date.now() - days * 86_400_000 + 60_000).toISOString(); // less a minute: clocks differ
+    const query = `${by}=${encodeURIComponent(text)}&from=${from}&limit=5`;
     return (await ask<{ flights: Flight[] }>(`${this.historyBase}/v1/flights?${query}`, signal)).flights;
   }
 

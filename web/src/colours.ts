@@ -16,10 +16,23 @@ export const ON_GROUND: Colour = [0.56, 0.53, 0.5];
 
 export type Colour = readonly [number, number, number]; // sRGB, each 0 to 1
 
+const STEP_FT = 100; // finer is no difference to the eye
+const made = new Map<number, Colour>(); // thousands of aircraft are coloured for each picture, in a few hundred steps
+
 /** The colour of a barometric altitude in feet. */
 export function colourOf(altitudeFt: number | null, onGround: boolean | null = null): Colour {
   if (onGround === true) return ON_GROUND;
   if (altitudeFt === null) return UNKNOWN;
+  const step = Math.round(altitudeFt / STEP_FT);
+  let colour = made.get(step);
+  if (colour === undefined) {
+    colour = onRamp(step * STEP_FT);
+    made.set(step, colour);
+  }
+  return colour;
+}
+
+function onRamp(altitudeFt: number): Colour {
   const index = STOPS.findIndex(([feet]) => feet > altitudeFt);
   const first = STOPS[0]!;
   const last = STOPS[STOPS.length - 1]!;

@@ -13,6 +13,7 @@ export class Filters {
   private readonly high = byId<HTMLInputElement>("high");
   private readonly ground = byId<HTMLInputElement>("ground");
   private readonly source = byId<HTMLSelectElement>("source");
+  private readonly sources = new Set<string>(); // that are offered
 
   constructor(
     public value: Filter,
@@ -58,7 +59,8 @@ export class Filters {
   }
 
   private addSource(name: string): void {
-    if ([...this.source.options].some((option) => option.value === name)) return;
+    if (this.sources.has(name)) return;
+    this.sources.add(name);
     this.source.append(make("option", { value: name }, name));
   }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Position } from "./api";
-import { project, shortWay, velocity } from "./geo";
+import { type Place, project, shortWay, velocity } from "./geo";
 
 /** A position is stretched along its track for so long; then the aircraft waits where it is. */
 export const STRETCH_S = 20;
@@ -83,14 +83,13 @@ export class Fleet {
   }
 }
 
-/** Where an aircraft is drawn at that time. */
-export function placeOf(aircraft: Aircraft, now: number): { x: number; y: number } {
+/** Where an aircraft is drawn at that time; `into` is filled where it is given, for who asks for thousands at once. */
+export function placeOf(aircraft: Aircraft, now: number, into: Place = { x: 0, y: 0 }): Place {
   const flownS = Math.max(-STRETCH_S, Math.min(STRETCH_S, (now - aircraft.time) / 1000));
   const left = Math.exp(-Math.max(0, now - aircraft.offAt) / (BLEND_S * 1000));
-  return {
-    x: aircraft.x + aircraft.velocityX * flownS + aircraft.offX * left,
-    y: aircraft.y + aircraft.velocityY * flownS + aircraft.offY * left,
-  };
+  into.x = aircraft.x + aircraft.velocityX * flownS + aircraft.offX * left;
+  into.y = aircraft.y + aircraft.velocityY * flownS + aircraft.offY * left;
+  return into;
 }
 
 /** How much of an aircraft is seen, from 1 (fresh) to 0.15 (about to go). */

@@ -39,6 +39,12 @@ export function velocity(latitude: number, groundSpeedKt: number, trackDeg: numb
   return { x: turns * Math.sin(trackDeg * DEGREE), y: -turns * Math.cos(trackDeg * DEGREE) };
 }
 
+/** CSS pixels that one second takes a mover of that speed at that zoom (512 pixels of world at 0) and latitude. */
+export function pixelsPerSecond(zoom: number, latitude: number, groundSpeedKt: number): number {
+  const speed = velocity(latitude, groundSpeedKt, 90);
+  return speed.x * 512 * 2 ** zoom;
+}
+
 /** The signed way from one x to another, the short way round the world. */
 export function shortWay(from: number, to: number): number {
   const way = to - from;

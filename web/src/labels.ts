@@ -8,6 +8,7 @@ const APART_PX = 17;
 export class Labels {
   private readonly canvas = document.createElement("canvas");
   private readonly context = this.canvas.getContext("2d")!;
+  private isBlank = false;
 
   constructor(
     container: HTMLElement,
@@ -20,7 +21,10 @@ export class Labels {
 
   /** Draws them for the picture of this moment. */
   draw(): void {
-    const shown = this.layer.onScreen();
+    const shown = this.layer.onScreen(MOST + 1);
+    const isCrowded = shown.length > MOST;
+    if (isCrowded && this.isBlank) return; // a canvas that is touched is composed anew, each picture
+    this.isBlank = isCrowded;
     const ratio = window.devicePixelRatio;
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (this.canvas.width !== width * ratio || this.canvas.height !== height * ratio) {
@@ -29,7 +33,7 @@ export class Labels {
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, width, height);
-    if (shown.length > MOST) return;
+    if (isCrowded) return;
     const style = getComputedStyle(document.documentElement);
     this.context.font = "11px system-ui, sans-serif";
     this.context.fillStyle = style.getPropertyValue("--ink");

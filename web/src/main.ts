@@ -28,6 +28,7 @@ import { Search } from "./search";
 import { Timeline } from "./timeline";
 
 const PICK_PX = 16;
+const LOOK_MS = 100; // until it is looked again whether aircraft have moved visibly, where they had not
 const TRAIL_EACH_MS = 15_000; // a long track is not asked for each second: what is new is joined on here
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
@@ -97,7 +98,11 @@ class App {
     const labels = new Labels(byId("map"), this.layer);
     this.map.on("render", () => labels.draw());
     const draw = () => {
-      this.map.triggerRepaint(); // aircraft move in each picture
+      if (!this.layer.isDue()) {
+        window.setTimeout(draw, LOOK_MS);
+        return;
+      }
+      this.map.triggerRepaint();
       requestAnimationFrame(draw);
     };
     draw();
@@ -117,6 +122,7 @@ class App {
 
   private told(told: Told): void {
     this.newest = told;
+    this.map.triggerRepaint();
     this.filters.offer(this.fleet);
     this.second();
   }
@@ -248,7 +254,9 @@ class App {
     else void this.map.once("load", repaint);
   }
 
+  /** What is seen has changed by somebody's hand: it goes into the address, and into the picture. */
   private remember(): void {
+    this.map.triggerRepaint();
     const middle = this.map.getCenter();
     const view = { latitude: middle.lat, longitude: middle.lng, zoom: this.map.getZoom() };
     const time = this.feed.isLive ? null : this.feed.clock();

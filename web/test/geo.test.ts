@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { project, shortWay, unproject, velocity, wrapDegrees } from "../src/geo";
+import { pixelsPerSecond, project, shortWay, unproject, velocity, wrapDegrees } from "../src/geo";
 
 describe("project", () => {
   it("puts null island into the middle", () => {
@@ -43,4 +43,9 @@ describe("the antimeridian", () => {
     expect(wrapDegrees(190)).toBe(-170);
     expect(wrapDegrees(-190)).toBe(170);
   });
+});
+
+it("tells how fast things move on the screen", () => {
+  expect(pixelsPerSecond(0, 0, 600) * 3600).toBeCloseTo((10 / 360) * 512, 1); // ten degrees of the equator an hour
+  expect(pixelsPerSecond(9, 60, 450) / pixelsPerSecond(8, 0, 450)).toBeCloseTo(4, 6);
 });

@@ -83,13 +83,6 @@ page AS (
             OR (flight_key & 4294967295, flight_key) < (%(after)s::bigint & 4294967295, %(after)s::bigint)
         )
         AND (
-            %(registration)s::text IS NULL
-            OR EXISTS (
-                SELECT FROM reference.aircraft AS a
-                WHERE a.registration = %(registration)s AND a.icao24 = analytics.icao24_text(found.flight_key >> 32)
-            )
-        )
-        AND (
             %(departure_airport)s::text IS NULL AND %(arrival_airport)s::text IS NULL
             OR EXISTS (
                 SELECT FROM history.flights AS f

@@ -40,7 +40,11 @@ def _looks_at_other_forms(history: Reader, flight: str) -> None:
         answer = history.client.get(f"/v1/flights/{flight}/track?format={form}")
         assert (answer.status_code, answer.content[: len(start)]) == (200, start)
     assert history.get(f"/v1/flights/{flight}/track?error_m=50&error_ft=50")["count"] == 2
-    assert history.get(f"/v1/flights?{WINDOW}&registration=D-AIBD")["flights"] == []
+    assert history.get(f"/v1/flights?{WINDOW}&registration=D-AIBE")["flights"] == []
+    month = "from=2026-01-05T00:00:00Z&to=2026-02-01T00:00:00Z"
+    (named,) = history.get(f"/v1/flights?{month}&registration=daibd")["flights"]
+    assert (named["flight_id"], named["registration"]) == (flight, "D-AIBD")
+    assert history.get(f"/v1/flights?{month}&icao24=3c6444")["count"] == 1
     assert history.get(f"/v1/flights?{WINDOW}&departure_airport=EDDF")["flights"] == []
     sky = history.get("/v1/positions?time=2026-01-31T12:40:30Z&bbox=7,-1,9,10")
     assert [(p["flight_id"], p["time"]) for p in sky["positions"]] == [(flight, "2026-01-31T12:40:00.000Z")]
@@ -60,6 +64,7 @@ def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> 
             for hours in range(2):
                 ensure_hour(connection, START + timedelta(hours=hours))
             connection.cursor().executemany(INSERT, [*first_rows, *(row for _, rows in others for row in rows)])
+            connection.execute("INSERT INTO reference.aircraft (icao24, registration) VALUES ('3c6444', 'D-AIBD')")
         with reader("history", **urls) as history:
             listed: list[str] = []
             cursor = ""
