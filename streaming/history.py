@@ -42,6 +42,7 @@ from flight_platform.telemetry import (
     HISTORY_ROWS,
     HISTORY_WRITE_DURATION,
 )
+from flight_platform.watermarks import advance
 from streaming.process import Process, running
 
 log = structlog.get_logger()
@@ -287,6 +288,7 @@ class HistoryConsumer:
         for number, newest_ms in written.newest_ms.items():
             CONSUMER_WATERMARK.labels(STAGE, str(number)).set(newest_ms / 1000)
             beat.watermark_ms = max(newest_ms, beat.watermark_ms or newest_ms)
+        advance(beat.watermarks_ms, written.newest_by_source)
         now_ms = kafka.now_ms()
         step = max(1, len(written.received_ms) // LATENCY_SAMPLES)
         for received_ms in written.received_ms[::step].tolist():

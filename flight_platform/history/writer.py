@@ -27,6 +27,7 @@ from flight_platform.history.partitions import ensure_hour, list_hours
 from flight_platform.history.sql import query
 from flight_platform.history.withholding import Withholding
 from flight_platform.names import Reason
+from flight_platform.watermarks import newest_by_source
 
 log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ class Written:
     late: int
     withheld: int = 0
     newest_ms: Mapping[int, int]  # newest event time by partition
+    newest_by_source: Mapping[str, int]  # newest event time of all that was taken, repeats and what is withheld too
     received_ms: Array  # when the feed took each row
 
 
@@ -68,6 +70,7 @@ class _Sorted:
     columns: Columns
     record: Array  # of each row: its index in the batch
     repeats: Array  # indexes in the batch
+    newest_by_source: Mapping[str, int]
     refused: list[tuple[int, Reason, str]] = field(default_factory=list)
     withheld: list[int] = field(default_factory=list)  # indexes in the batch
 
@@ -228,6 +231,7 @@ class Writer:
             late=int(late.sum()),
             withheld=len(withheld),
             newest_ms=newest,
+            newest_by_source=work.newest_by_source,
             received_ms=work.columns["received_at"][new],
         )
 
@@ -287,6 +291,7 @@ def _sort(batch: Batch) -> _Sorted:
         columns=columns.take(order[first]),
         record=record[order[first]],
         repeats=record[order[~first]],
+        newest_by_source=newest_by_source(columns["source"], columns["time"]),
         refused=[(index, Reason.UNDECODABLE, why) for index in undecodable],
     )
 

@@ -159,6 +159,8 @@ def test_each_report_is_written_as_it_comes_and_the_heartbeat_tells(
             wait_until(has_rows(connection, number + 1), 20, "the next report")
         beat = "SELECT extract(epoch FROM watermark) * 1000 FROM ops.heartbeats WHERE stage = 'history'"
         wait_until(lambda: count(connection, beat) == start_ms + 3, 20, "the heartbeat tells the newest event time")
+        mark = "SELECT (watermarks -> 'synthetic')::bigint FROM ops.heartbeats WHERE stage = 'history'"
+        wait_until(lambda: count(connection, mark) == start_ms + 3, 20, "and that of its source")
         lag = "SELECT count(*) FROM ops.heartbeats WHERE lag_records = 0 AND counters ->> 'rows' = '4'"
         wait_until(lambda: count(connection, lag) == 1, 20, "the heartbeat tells that nothing waits")
 

@@ -56,6 +56,7 @@ def test_of_equal_identities_the_first_wins(writer: Writer, connection: psycopg.
     done = writer.write(batch_of(encoded([*stream(5, 3, BORN_MS), *twice])))
     assert (done.rows, done.repeats, done.quarantined, done.late) == (16, 1, 0, 0)
     assert done.newest_ms == {0: BORN_MS + 2_004}
+    assert done.newest_by_source == {"synthetic": BORN_MS + 2_004}
     altitude = connection.execute("SELECT altitude_ft FROM history.positions WHERE flight_id >> 32 = 5021697")
     assert altitude.fetchall() == [(1_000,)]
     assert ledger(connection) == [(0, 0, 17, 17, 16, 1, 0, 0)]

@@ -12,7 +12,7 @@ import pytest
 from cli.demo_run import present_program
 from cli.monitoring import configure
 from cli.preflight import PortTakenError, check_ports
-from cli.programs import START_ORDER, Program, programs, socket_path
+from cli.programs import START_ORDER, Program, feed_program, programs, socket_path
 from cli.supervisor import Supervisor
 from flight_platform.settings import Settings
 
@@ -177,7 +177,9 @@ def test_prometheus_and_alertmanager_run_where_they_are_installed_and_dagster_kn
     settings = Settings.read(var=tmp_path)
     listed = {program.name: program for program in programs(settings)}
     assert [name for name, program in listed.items() if program.group == "monitoring"] == ["alertmanager", "prometheus"]
-    assert listed["dagster-daemon"].environment["FLIGHT_ALERTMANAGER_URL"] == "http://127.0.0.1:9093"
+    feed = feed_program(settings, "paris", ("readsb",))
+    for teller in (listed["dagster-daemon"], listed["track-1"], listed["live-1"], listed["history-1"], feed):
+        assert teller.environment["FLIGHT_ALERTMANAGER_URL"] == "http://127.0.0.1:9093"
     for name in ("alertmanager", "prometheus"):
         assert f"--web.listen-address=127.0.0.1:{listed[name].port}" in listed[name].arguments
 

@@ -95,7 +95,13 @@ class FakePostgres:
         self.batches.append(prepared.batch)
         size = len(prepared.batch.values)
         return Written(
-            rows=size, repeats=0, quarantined=0, late=0, newest_ms={0: 5_000}, received_ms=np.full(size, 4_000)
+            rows=size,
+            repeats=0,
+            quarantined=0,
+            late=0,
+            newest_ms={0: 5_000},
+            newest_by_source={"paris": 6_000},
+            received_ms=np.full(size, 4_000),
         )
 
 
@@ -172,6 +178,7 @@ def test_a_batch_covers_the_markers_behind_its_last_record(
         "batches": 2,
     }
     assert consumer._process.beat.watermark_ms == 5_000
+    assert consumer._process.beat.watermarks_ms == {"paris": 6_000}
 
 
 def test_what_is_revoked_is_dropped_and_the_rest_written(
