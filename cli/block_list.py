@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from flight_platform.privacy.rules import Rule
+    from flight_platform.privacy.rules import Rule, Subject
 
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands in the list and in the audit.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who does it, for the audit.", default_factory=operator)]
@@ -27,6 +27,7 @@ RegistrationOption = Annotated[str | None, typer.Option(help="Or by its registra
 CallsignOption = Annotated[str | None, typer.Option(help="Or whatever flies under this callsign.")]
 JSON = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
+_KEPT = "what came before stays as it is, visible"
 _COLUMNS = ("icao24", "registration", "callsign", "action", "from", "until", "reason")
 
 
@@ -69,6 +70,19 @@ def add_rule(
     say(f"rule {number}: {subject} is on the list ({action})")
     if subject.registration and not known:
         say("no aircraft of that registration is known yet; the rule holds as soon as reference.aircraft has it")
+    if not rule.holds(datetime.now(UTC).date()):
+        say(f"it is for reports that come {_days(since, until)} (UTC): today it keeps nothing out")
+    say(f"{_KEPT}; to erase it, and to drop what comes: {_forgetting(subject)}")
+
+
+def _days(since: date | None, until: date | None) -> str:
+    return " ".join(f"{word} {day}" for word, day in (("from", since), ("until", until)) if day)
+
+
+def _forgetting(subject: "Subject") -> str:
+    """The command that erases what is kept of it."""
+    option = "--registration " if subject.registration else "--callsign " if subject.callsign else ""
+    return f'flight forget {option}{subject} --reason "..."'
 
 
 def remove_rule(
@@ -99,7 +113,10 @@ def import_rules(
     with _connected() as connection:
         before = {rule.rule_id for rule in read_rules(connection)}
         numbers = add_rules(connection, rules, actor=by)
-    say(f"{len(set(numbers) - before)} of {len(rules)} rules are new")
+    new = len(set(numbers) - before)
+    say(f"{new} of {len(rules)} rules are new")
+    if new:
+        say(f"{_KEPT}; to erase it, one by one: flight forget")
 
 
 def export_rules(*, reason: ReasonOption, by: ByOption) -> None:

@@ -1,16 +1,18 @@
 """`flight sql`: a question to history as the analysts' read-only role; the answer as a table, JSON or CSV.
 
-With `--duckdb` the question is DuckDB's, and `positions` spans Postgres and the archive (`history/duckdb.py`).
+With `--duckdb` the question is DuckDB's, and `positions` spans Postgres and the archive (`history/duckdb.py`). JSON and
+CSV are for other programs: what leaves so is in the audit before it is written.
 """
 
 import csv
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from cli.operator import operator
 from cli.output import say, say_json, table
 from flight_platform.errors import FlightError, SettingsError
 
@@ -19,6 +21,14 @@ class QueryError(FlightError):
     """Postgres or DuckDB refused the question; the message is its own."""
 
 
+class ExportError(FlightError):
+    """An answer could not be written into the audit, so it is not written at all."""
+
+
+ADVICE: Final = (
+    "Positions are stored by the hour: name `hour` beside `time` (WHERE hour >= ... AND hour < ... with constants), or "
+    "ask positions_between(from, to) or track(flight_id)"
+)
 Answer = tuple[list[str], list[tuple[Any, ...]]]
 
 
@@ -35,12 +45,15 @@ def sql(
     until: Annotated[
         str | None, typer.Option("--to", help="Positions before: the same; now where none is named.")
     ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the audit: JSON and CSV are written down there.")] = "not told",
 ) -> None:
     """Asks history in SQL, read-only: the views and functions of schema `analytics`."""
     if as_json and as_csv:
         raise SettingsError("one format at a time: --json or --csv")
     text = sys.stdin.read() if question == "-" else question
     names, rows = ask_duckdb(text, since, until) if duckdb else ask(text, since, until)
+    if as_json or as_csv:
+        audit(text, len(rows), "JSON" if as_json else "CSV", reason)
     if as_json:
         say_json([dict(zip(names, row, strict=True)) for row in rows])
     elif as_csv:
@@ -72,6 +85,8 @@ def ask(text: str, since: str | None = None, until: str | None = None) -> Answer
         except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.ReadOnlySqlTransaction) as error:
             # Postgres would explain triggers on views, of which an analyst can make none.
             raise QueryError(f"analysts read, and change nothing: {error.diag.message_primary}") from error
+        except psycopg.errors.QueryCanceled as error:
+            raise QueryError(f"{str(error).strip()}. {ADVICE}") from error
         except psycopg.Error as error:
             raise QueryError(str(error).strip()) from error
         if cursor.description is None:
@@ -106,6 +121,26 @@ def ask_duckdb(text: str, since: str | None, until: str | None) -> Answer:
                 return [column[0] for column in answer.description or []], answer.fetchall()
         except (duckdb.Error, psycopg.Error) as error:
             raise QueryError(str(error).strip()) from error
+
+
+def audit(text: str, rows: int, form: str, reason: str) -> None:
+    """Writes into the audit that this answer leaves; raises ExportError where that cannot be."""
+    import psycopg
+
+    from cli.postgres import connected, query
+    from flight_platform.settings import Settings
+
+    values = {"operator": operator(), "question": text, "rows": rows, "format": form, "reason": reason}
+    with connected(Settings.read().analyst_url.get_secret_value()) as connection:
+        connection.read_only = False  # for this one function
+        try:
+            with connection.transaction():
+                connection.execute(query("audit_export"), values)
+        except psycopg.Error as error:
+            raise ExportError(
+                f"nothing was written, since the audit could not be ({str(error).strip()}). Where the database is of "
+                "an older release: flight migrate"
+            ) from error
 
 
 def _cell(value: Any) -> Any:

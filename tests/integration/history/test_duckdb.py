@@ -1,13 +1,16 @@
 """DuckDB over Postgres and the archive: the same positions wherever they lie, each once, with an analyst's rights."""
 
+import hashlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from cli.main import main
+from cli.operator import operator
 from flight_platform.history.archive import archive_day
 from flight_platform.history.compaction import compact_hour
 from flight_platform.history.duckdb import COLUMNS, spanning
@@ -115,6 +118,9 @@ def test_the_command(
         main(["sql", *stretch, "--csv", question])
     assert exit_info.value.code == 0
     assert capsys.readouterr().out == "icao24,reports\n4ca001,200\n4ca003,1\n~4ca002,2\n"
+    assert connection.execute("SELECT detail ->> 'rows', detail ->> 'question' FROM ops.audit").fetchall() == [
+        ("3", question)
+    ]
     for words, says in (
         ([*stretch, "SELECT nobody FROM positions"], "nobody"),
         (["--duckdb", question], "--from"),
@@ -125,3 +131,37 @@ def test_the_command(
             main(["sql", *words])
         assert exit_info.value.code
         assert says in capsys.readouterr().err
+
+
+def test_what_leaves_is_in_the_audit_before_it_is_written(
+    connection: psycopg.Connection,
+    database: DatabaseUrls,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FLIGHT_ANALYST_URL", database["analyst_url"])
+    question = "SELECT n FROM generate_series(1, 2) AS n"
+
+    def ask(*words: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as exit_info:
+            main(["sql", *words, question])
+        return exit_info.value.code, capsys.readouterr().out
+
+    assert ask("--csv", "--reason", "for the court") == (0, "n\n1\n2\n")
+    assert ask("--json")[0] == 0
+    assert ask()[0] == 0  # a table for the reader's own eyes
+    rows = connection.execute("SELECT actor, action, reason, detail FROM ops.audit ORDER BY audit_id").fetchall()
+    actor = f"{operator()} as {conninfo_to_dict(database['analyst_url'])['user']}"
+    assert [row[:3] for row in rows] == [(actor, "export", "for the court"), (actor, "export", "not told")]
+    assert rows[0][3] == {
+        "format": "CSV",
+        "rows": 2,
+        "question": question,
+        "question_sha256": hashlib.sha256(question.encode()).hexdigest(),
+    }
+    connection.execute("REVOKE EXECUTE ON FUNCTION analytics.audit_export FROM PUBLIC")
+    try:
+        code, written = ask("--csv")
+    finally:
+        connection.execute("GRANT EXECUTE ON FUNCTION analytics.audit_export TO PUBLIC")
+    assert (bool(code), written) == (True, "")

@@ -69,7 +69,9 @@ def test_a_file_is_taken_once_and_written_again(
     file.write_text(LIST)
     for _ in range(2):
         flight("import", str(file), "--by", "ann")
-    assert "3 of 3 rules are new\n0 of 3 rules are new\n" in capsys.readouterr().out
+    first, hint, second = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("3 of 3 rules are new", "0 of 3 rules are new")
+    assert "flight forget" in hint
     assert [action for _, action, *_ in audited(connection)] == ["block"] * 3
     flight("export", "--reason", "the other site", "--by", "bob")
     assert capsys.readouterr().out == LIST.replace("3C0001", "3c0001").replace("d-aima", "D-AIMA")
@@ -85,6 +87,25 @@ def test_a_bad_line_takes_none(
     assert "line 5" in capsys.readouterr().err
     assert shown(capsys) == []
     assert audited(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["3C0001"], 'flight forget 3c0001 --reason "..."'),
+        (["--registration", "d-aima", "--action", "anonymise"], 'flight forget --registration D-AIMA --reason "..."'),
+        (["--callsign", "rescue1"], 'flight forget --callsign RESCUE1 --reason "..."'),
+        (["3c0001", "--until", "2020-01-31"], "until 2020-01-31 (UTC): today it keeps nothing out"),
+    ],
+    ids=["address", "registration", "callsign", "past"],
+)
+def test_it_says_what_becomes_of_what_is_kept_already(
+    words: list[str], says: str, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flight("add", *words, "--reason", "owner")
+    told = capsys.readouterr().out
+    assert "what came before stays as it is, visible" in told
+    assert says in told
 
 
 def test_a_registration_holds_for_the_address_that_is_known(
