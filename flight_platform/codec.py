@@ -163,8 +163,10 @@ def decode_for_tracking(messages: Sequence[bytes]) -> list[TrackingRow | None]:
 def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None], dict[str, int]]:
     """The same, with the newest time of each source, Unix milliseconds."""
     batch, undecodable = _decode_batch(messages)
-    columns = [batch.column(name).to_pylist() for name in _TRACKING]
-    rows: list[TrackingRow | None] = [None if None in row[:4] else row for row in zip(*columns, strict=True)]
+    columns = [batch.column(name) for name in _TRACKING]
+    rows: list[TrackingRow | None] = list(zip(*(column.to_pylist() for column in columns), strict=True))
+    if any(column.null_count for column in columns[:4]):
+        rows = [None if row is None or None in row[:4] else row for row in rows]
     for index in undecodable:
         rows.insert(index, None)
     times = pc.fill_null(batch.column("time"), 0).to_numpy(zero_copy_only=False)

@@ -76,6 +76,10 @@ class Partition:
     watermark_ms: int = 0
     forgotten_ms: int = 0
 
+    def note(self, message: Message) -> None:
+        """Up to here the partition has been read."""
+        self.next_offset, self.appended_ms = (message.offset() or 0) + 1, message.timestamp()[1]
+
     def meet(self, icao24: str) -> Aircraft:
         """An aircraft that is new here; raises InvalidIdentifierError where that is no address."""
         known = self.aircraft[icao24] = Aircraft(address_of(icao24))
@@ -92,7 +96,7 @@ class Tracker:
             name: settings.topic(name) for name in (TOPIC_REPORTS, TOPIC_POSITIONS, TOPIC_TRACKER, TOPIC_DEAD_LETTERS)
         }
         self._partitions: dict[int, Partition] = {}
-        self._keys: dict[int, str] = {}  # the texts of flight ids
+        self._written: dict[int, tuple[str, bytes]] = {}  # flight ids as the text of a key and as the stamp of a report
         self._newest: dict[str, int] = {}  # by source: told when it is committed
         self._in_transaction = False
         self._refusals = Refusals()
@@ -167,42 +171,59 @@ class Tracker:
         return False
 
     def _judge_all(self, messages: list[Message]) -> None:
+        """Judges each report in its order; the usual one only goes on with its flight."""
         if messages:
             self._begin()  # even where all are repeats: their offsets move
         values = [message.value() or b"" for message in messages]
-        outcomes: Counter[str] = Counter()
         rows, newest = decode_reports(values)
         advance(self._newest, newest)
+        outcomes: Counter[str] = Counter()
+        last: dict[int, Message] = {}
         for message, value, row in zip(messages, values, rows, strict=True):
-            partition = self._partitions[message.partition() or 0]
-            arrival = Arrival(value, message.offset() or 0, message.timestamp()[1], partition.number)
-            partition.next_offset, partition.appended_ms = arrival.offset + 1, arrival.appended_ms
-            if row is None:
-                if message.value() is not None or not self._asks_to_forget(partition, message):
-                    self._refuse(arrival, Reason.UNDECODABLE, _NO_REPORT)
+            number = message.partition() or 0
+            partition, last[number] = self._partitions[number], message
+            known = None if row is None else partition.aircraft.get(row[0])
+            if known is None or row is None or not _possible(row) or not (flight_id := known.follow(*row[1:])):
+                self._judge(partition, message, row, outcomes)
                 continue
-            try:
-                known = partition.aircraft.get(row[0]) or self._meet(partition, row[0])
-            except InvalidIdentifierError as error:
-                self._refuse(arrival, Reason.OUT_OF_RANGE, str(error), error)
-                continue
-            if known is None:
-                self._produce(TOPIC_REPORTS, kafka.partition_of(row[0], self._partition_count), row[0], value)
-                outcomes[MISPLACED] += 1
-                continue
-            if not _possible(row):
-                self._refuse(arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
-                continue
-            for verdict in known.judge(report_of(row, arrival)):
-                self._carry_out(partition, verdict, outcomes)
-            if known.changed:
-                self._keep(partition, row[0], known)
-            elif row[0] not in partition.unkept:
-                partition.unkept[row[0]] = arrival.appended_ms
+            self._pass(partition, flight_id, value, row[1])
+            outcomes[Outcome.PASSED] += 1
+            if row[0] not in partition.unkept:
+                partition.unkept[row[0]] = message.timestamp()[1]
+        for number, message in last.items():
+            self._partitions[number].note(message)
         for partition in self._partitions.values():
             self._keep_old(partition)
         self._count(outcomes)
         _observe_latency(messages)
+
+    def _judge(self, partition: Partition, message: Message, row: TrackingRow | None, outcomes: Counter[str]) -> None:
+        """Judges one report, whatever it is."""
+        partition.note(message)
+        value = message.value() or b""
+        arrival = Arrival(value, message.offset() or 0, partition.appended_ms, partition.number)
+        if row is None:
+            if message.value() is not None or not self._asks_to_forget(partition, message):
+                self._refuse(arrival, Reason.UNDECODABLE, _NO_REPORT)
+            return
+        try:
+            known = partition.aircraft.get(row[0]) or self._meet(partition, row[0])
+        except InvalidIdentifierError as error:
+            self._refuse(arrival, Reason.OUT_OF_RANGE, str(error), error)
+            return
+        if known is None:
+            self._produce(TOPIC_REPORTS, kafka.partition_of(row[0], self._partition_count), row[0], value)
+            outcomes[MISPLACED] += 1
+            return
+        if not _possible(row):
+            self._refuse(arrival, Reason.OUT_OF_RANGE, f"time, latitude, longitude are {row[1:4]}")
+            return
+        for verdict in known.judge(report_of(row, arrival)):
+            self._carry_out(partition, verdict, outcomes)
+        if known.changed:
+            self._keep(partition, row[0], known)
+        elif row[0] not in partition.unkept:
+            partition.unkept[row[0]] = arrival.appended_ms
 
     def _meet(self, partition: Partition, icao24: str) -> Aircraft | None:
         """An aircraft that is new here; None where its reports belong into another partition."""
@@ -229,14 +250,17 @@ class Tracker:
         outcome, report, flight_id, detail = verdict
         outcomes[outcome] += 1
         if outcome is Outcome.PASSED:
-            key = self._keys.get(flight_id)
-            if key is None:
-                key = self._keys[flight_id] = format_flight_id(flight_id)
-            self._produce(TOPIC_POSITIONS, partition.number, key, stamp_flight_id(report.payload.data, flight_id))
-            if report.time > partition.watermark_ms:
-                partition.watermark_ms = report.time
+            self._pass(partition, flight_id, report.payload.data, report.time)
         elif outcome is Outcome.REFUSED:
             self._refuse(report.payload, Reason.IMPLAUSIBLE, detail)
+
+    def _pass(self, partition: Partition, flight_id: int, data: bytes, time_ms: int) -> None:
+        written = self._written.get(flight_id)
+        if written is None:
+            written = self._written[flight_id] = format_flight_id(flight_id), stamp_flight_id(b"", flight_id)
+        self._produce(TOPIC_POSITIONS, partition.number, written[0], data + written[1])
+        if time_ms > partition.watermark_ms:
+            partition.watermark_ms = time_ms
 
     def _count(self, outcomes: Counter[str]) -> None:
         self._beat.counts.update(outcomes)
@@ -281,7 +305,7 @@ class Tracker:
         partition.unkept.pop(icao24, None)
         partition.held.discard(icao24)
         for flight in known.flights if known else ():
-            self._keys.pop(flight.flight_id, None)
+            self._written.pop(flight.flight_id, None)
         self._produce(TOPIC_TRACKER, partition.number, icao24, None)
 
     def _refuse_unfollowed(self, now_ms: int) -> None:

@@ -137,15 +137,54 @@ class Aircraft:
     Whoever keeps it sets it back.
     """
 
-    __slots__ = ("_recent", "_recent_order", "address", "changed", "flights", "held")
+    __slots__ = ("_recent", "address", "changed", "flights", "held")
 
     def __init__(self, address: int) -> None:
         self.address = address
         self.flights: list[Flight] = []  # least recently continued first
         self.held: list[Report] = []
         self.changed = False
-        self._recent: set[tuple[int, float, float]] = set()
-        self._recent_order: deque[tuple[int, float, float]] = deque()
+        self._recent: deque[tuple[int, float, float]] = deque(maxlen=_REMEMBERED_REPORTS)
+
+    def follow(
+        self,
+        time: int,
+        latitude: float,
+        longitude: float,
+        altitude_ft: int | None,
+        ground_speed_kt: float | None,
+        on_ground: bool | None,
+        callsign: str | None,
+    ) -> int:
+        """Passes the usual report, and tells its flight; 0 where there is anything to be judged.
+
+        The usual one is in the air, soon after and near by the newest of the only flight there is. `judge` says the
+        same of it, at three times the cost.
+        """
+        if len(self.flights) != 1 or self.held:
+            return 0
+        flight = self.flights[0]
+        if (
+            on_ground
+            or flight.on_ground
+            or (on_ground is False and not flight.flown)
+            or not 0 < time - flight.time < _SHORT_HOLE_MS
+            or time - flight.first_time > LONGEST_FLIGHT_MS
+            or not -_NEAR_DEG < latitude - flight.latitude < _NEAR_DEG
+            or not -_NEAR_DEG < longitude - flight.longitude < _NEAR_DEG
+        ):
+            return 0
+        flight.reports += 1
+        flight.time, flight.latitude, flight.longitude = time, latitude, longitude
+        flight.ground_speed_kt = ground_speed_kt
+        if altitude_ft is not None:
+            flight.altitude_ft = altitude_ft
+        if callsign is not None:
+            flight.callsign = callsign
+        if on_ground is not None:
+            flight.on_ground = False
+        self._recent.append((time, latitude, longitude))
+        return flight.flight_id
 
     def judge(self, report: Report) -> list[Verdict]:
         """The verdicts that this report brings about: its own, unless it is held, and those of held ones."""
@@ -210,11 +249,7 @@ class Aircraft:
         if self.flights[-1] is not flight:
             self.flights.remove(flight)
             self.flights.append(flight)
-        key = report[:3]
-        self._recent.add(key)
-        self._recent_order.append(key)
-        if len(self._recent_order) > _REMEMBERED_REPORTS:
-            self._recent.discard(self._recent_order.popleft())
+        self._recent.append(report[:3])
         return Verdict(Outcome.PASSED, report, flight.flight_id)
 
     def _hold(self, report: Report) -> list[Verdict]:

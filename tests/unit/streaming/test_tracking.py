@@ -311,6 +311,28 @@ def undisturbed_held(run: list[Report], cut: int) -> list[Report]:
     return aircraft.held
 
 
+@given(steps, st.sampled_from([None, 30.0, 400.0]))
+@settings(max_examples=200, deadline=None)
+def test_following_says_what_judging_says(
+    moves: list[tuple[int, float, int | None, bool | None, str | None]], speed_kt: float | None
+) -> None:
+    judged, followed = Aircraft(ADDRESS), Aircraft(ADDRESS)
+    for r in walk(moves):
+        r = r._replace(ground_speed_kt=speed_kt)
+        expected = judged.judge(r)
+        flight_id = followed.follow(*r[:7])
+        assert ([Verdict(Outcome.PASSED, r, flight_id)] if flight_id else followed.judge(r)) == expected
+        assert pack(followed, 0) == pack(judged, 0)
+
+
+def test_an_aircraft_at_cruise_is_followed() -> None:
+    aircraft = Aircraft(ADDRESS)
+    run = leg(0, 600, on_ground=False)
+    verdict = aircraft.judge(run[0])[0]
+    aircraft.judge(run[1])
+    assert {aircraft.follow(*r[:7]) for r in run[2:]} == {verdict.flight_id}
+
+
 @given(st.lists(st.integers(1, 20), min_size=RUN_LENGTH, max_size=10), st.floats(1.0, 80.0))
 @settings(max_examples=100, deadline=None)
 def test_no_aircraft_is_ever_locked_out(gaps_s: list[int], jump_deg: float) -> None:
