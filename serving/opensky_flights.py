@@ -126,6 +126,7 @@ async def departures(query: Annotated[AirportQuery, Query()], store: HistoryStor
 
 @routes.get("/tracks/all", summary="The track of an aircraft", response_model=Track, responses=_errors)
 @routes.get("/tracks", include_in_schema=False)
+@routes.get("/tracks/", include_in_schema=False)  # as pyopensky asks
 async def track(request: Request, query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
     """The flight of an aircraft at a time, with all its positions."""
     moment = datetime.fromtimestamp(query.time, UTC) if query.time else request.app.state.clock()
