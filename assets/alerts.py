@@ -14,7 +14,7 @@ from typing import Final
 import dagster as dg
 
 from assets.resources import Platform
-from flight_platform import alerts, conditions, freshness, outbox, refusals
+from flight_platform import alerts, conditions, credentials, freshness, outbox, refusals
 from flight_platform.alerts import Alert
 from flight_platform.settings import Settings
 
@@ -42,7 +42,10 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
         found: dict[str, list[Alert]] = {
             "partitions": conditions.partitions_ahead(connection, now, days_made=settings.partitions_ahead_days),
             "disk": conditions.disk(settings.var, now),
-            "credentials": [*conditions.credentials(connection, now), *conditions.concerns(hops, "credentials", now)],
+            "credentials": [
+                *credentials.expiring(connection, settings, now),
+                *conditions.concerns(hops, "credentials", now),
+            ],
             "credits": conditions.concerns(hops, "credits", now),
             "loss": conditions.losses(connection),
             "store": conditions.stores(hops, now),

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cli.programs import ROOT, Instance, instances, live_replicas, port_of, socket_path
+from flight_platform.edge import certificate, home, keys_file
 from flight_platform.errors import ToolMissingError
 from flight_platform.settings import Settings
 from serving.problems import MEDIA_TYPE, RETRY_AFTER_S
@@ -54,16 +55,6 @@ _EVERY_REFUSAL: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Orig
 _RETRY_AFTER_S: Final = {429: WINDOW_S, 503: RETRY_AFTER_S}
 
 
-def home(settings: Settings) -> Path:
-    """Where its configuration, its certificate and the file of keys are."""
-    return settings.var.resolve() / "edge"
-
-
-def keys_file(settings: Settings) -> Path:
-    """The keys by their hash: a map of HAProxy's."""
-    return home(settings) / "keys.map"
-
-
 def control_socket(settings: Settings) -> Path:
     """Where the running edge takes orders."""
     return socket_path(settings.var.resolve() / "run", "edge")
@@ -84,11 +75,6 @@ def configure(settings: Settings) -> Path:
     path = folder / "haproxy.cfg"
     path.write_text(render(settings))
     return path
-
-
-def certificate(settings: Settings) -> Path:
-    """Certificate and key in one PEM file."""
-    return settings.edge_certificate or home(settings) / "self-signed.pem"
 
 
 def make_certificate(path: Path) -> None:
@@ -226,7 +212,7 @@ def _refusals() -> dict[str, str]:
         yield "too_many_connections", refusal(429, "too-many-requests", many, wait)
         yield "too_large", refusal(413, "too-large", "The body is larger than anything here takes")
         yield "length_required", refusal(411, "too-large", "A body must come with its Content-Length")
-        yield "unknown_key", refusal(401, "unknown-key", "There is no such key, or it was revoked")
+        yield "unknown_key", refusal(401, "unknown-key", "There is no such key, or it was revoked, or has expired")
         basic = r"WWW-Authenticate Basic\ realm=\"flight\""
         yield "for_operators", refusal(401, "unknown-key", "This takes the key of an operator", basic)
         yield "nothing_here", refusal(404, "not-found", "There is nothing here")

@@ -1,7 +1,7 @@
 """`flight keys add|list|revoke`: who may ask more of the edge than an address without a key.
 
-The file holds hashes, never keys: a line `SHA-256 NAME:REQUESTS A SECOND:client|operator:SINCE[:REQUESTS A DAY]`, a map
-of HAProxy's. A running edge is told at once; one that starts later reads the file.
+The file holds hashes, never keys: a line `SHA-256 NAME:REQUESTS A SECOND:client|operator:SINCE:REQUESTS A DAY:UNTIL`
+(the last two may be empty), a map of HAProxy's. A running edge is told at once; one that starts later reads the file.
 """
 
 import fcntl
@@ -12,10 +12,8 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,38 +21,13 @@ from cli.output import say, say_json, table
 from flight_platform.errors import FlightError, SettingsError
 
 if TYPE_CHECKING:
+    from flight_platform.edge import Key
     from flight_platform.settings import Settings
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET_BYTES: Final = 24  # so many that hashing them once is enough: nobody guesses them
 _TELLS_WITHIN_S: Final = 5.0
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: letters, digits, `.`, `_` and `-`.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key that holds, as the file has it."""
-
-    digest: str
-    name: str
-    rate: int
-    role: str
-    since: str
-    daily: int | None = None
-
-    @classmethod
-    def parse(cls, line: str) -> Self:
-        """A line of the file."""
-        digest, _, value = line.strip().partition(" ")
-        name, rate, role, since, *daily = value.split(":")
-        amount = int(daily[0]) if daily else None
-        return cls(digest=digest, name=name, rate=int(rate), role=role, since=since, daily=amount)
-
-    @property
-    def value(self) -> str:
-        """What HAProxy finds under the hash."""
-        daily = "" if self.daily is None else f":{self.daily}"
-        return f"{self.name}:{self.rate}:{self.role}:{self.since}{daily}"
 
 
 def add(
@@ -66,8 +39,13 @@ def add(
         typer.Option(help="Requests a day (UTC); as many as its rate allows where not given.", min=1, max=1 << 30),
     ] = None,
     operator: Annotated[bool, typer.Option("--operator", help="It opens Dagster, too.")] = False,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC) on which it holds; for good where not given."),
+    ] = None,
 ) -> None:
     """Makes a key and shows it, this once."""
+    from flight_platform.edge import Key
     from flight_platform.settings import Settings
 
     settings = Settings.read()
@@ -77,8 +55,11 @@ def add(
         )
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     role, day = "operator" if operator else "client", f"{datetime.now(UTC):%Y-%m-%d}"
+    last = None if expires is None else f"{expires:%Y-%m-%d}"
+    if last is not None and last < day:
+        raise SettingsError(f"{last} is over: a key holds until a day to come, as --expires 2027-12-31")
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    key = Key(digest=digest, name=name, rate=rate, role=role, since=day, daily=daily)
+    key = Key(digest=digest, name=name, rate=rate, role=role, since=day, daily=daily, expires=last)
     with _edited(settings) as keys:
         if any(one.name == name for one in keys):
             raise SettingsError(f"{name} has a key already: revoke it first (`flight keys revoke {name}`)")
@@ -90,15 +71,16 @@ def add(
 
 def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
     """Shows who has a key, and how much each allows."""
-    from cli.edge import keys_file
+    from flight_platform.edge import keys_file, read_keys
     from flight_platform.settings import Settings
 
     keys = read_keys(keys_file(Settings.read()))
     if as_json:
-        say_json([{name: getattr(k, name) for name in ("name", "rate", "daily", "role", "since")} for k in keys])
+        told = ("name", "rate", "daily", "role", "since", "expires")
+        say_json([{name: getattr(key, name) for name in told} for key in keys])
     elif keys:
-        rows = [[k.name, k.rate, "" if k.daily is None else k.daily, k.role, k.since] for k in keys]
-        say(table(["name", "requests/s", "a day", "role", "since"], rows))
+        rows = [[k.name, k.rate, k.daily or "", k.role, k.since, k.expires or ""] for k in keys]
+        say(table(["name", "requests/s", "a day", "role", "since", "until"], rows))
     else:
         say("there are no keys; `flight keys add NAME` makes one")
 
@@ -121,16 +103,10 @@ def _remark(*, told: bool) -> str:
     return "" if told else " The edge does not run here; it will know when it starts."
 
 
-def read_keys(path: Path) -> list[Key]:
-    """All keys that hold."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [Key.parse(line) for line in lines if line.strip()]
-
-
 @contextmanager
-def _edited(settings: "Settings") -> Iterator[list[Key]]:
+def _edited(settings: "Settings") -> "Iterator[list[Key]]":
     """The keys, to be changed in place; written whole or not at all, one editor at a time."""
-    from cli.edge import home, keys_file
+    from flight_platform.edge import home, keys_file, read_keys
 
     home(settings).mkdir(parents=True, exist_ok=True)
     path = keys_file(settings)
@@ -146,7 +122,8 @@ def _edited(settings: "Settings") -> Iterator[list[Key]]:
 
 def _tell(settings: "Settings", order: str) -> bool:
     """Gives the running edge an order about its map; False where none runs."""
-    from cli.edge import control_socket, keys_file
+    from cli.edge import control_socket
+    from flight_platform.edge import keys_file
 
     with socket.socket(socket.AF_UNIX) as edge:
         edge.settimeout(_TELLS_WITHIN_S)

@@ -1,7 +1,7 @@
 """Conditions: what is not a hop that stands still, and somebody has to see to all the same.
 
-    partitions run out · a disk fills · credentials expire or are refused · credits are spent · reports were lost
-    · a live server is away          (what is refused: refusals.py)
+    partitions run out · a disk fills · credentials are refused · credits are spent · reports were lost
+    · a live server is away          (what is refused: refusals.py; what runs out: credentials.py)
 
 Each function looks at one and returns its alerts: none where all is well. Who looks and how often, and who is told, is
 the matter of `assets/alerts.py`. Severities and limits stand here, each with its reason.
@@ -25,7 +25,6 @@ from flight_platform.names import Stage
 AHEAD_DAYS: Final = 3  # a weekend in which nobody looks
 FILLING: Final = (0.10, 20e9)  # free share and bytes: a large disk is not full at 10 %
 FULL: Final = (0.03, 2e9)
-EXPIRES_WITHIN: Final = timedelta(days=14)
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -80,26 +79,6 @@ def disk_state(free: int, total: int) -> str | None:
         if free < share * total and free < size:
             return state
     return None
-
-
-def credentials(connection: psycopg.Connection[Any], now: datetime) -> list[Alert]:
-    """Roles of Postgres whose password expires within two weeks."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query("roles_expiring"), {"until": now + EXPIRES_WITHIN}).fetchall()
-    return [
-        Alert(
-            key=f"credentials:postgres:{row['role']}",
-            hop="postgres",
-            source="",
-            severity="warning",
-            summary=f"the password of role {row['role']} expires at {row['expires_at']:%Y-%m-%d %H:%M} UTC",
-            since=now,
-            last_good=row["expires_at"],
-            cause="the role was made with VALID UNTIL",
-            to_do="Give it a new password and a later date (ALTER ROLE), and change the setting with the address.",
-        )
-        for row in rows
-    ]
 
 
 _CONCERNS: Final = {

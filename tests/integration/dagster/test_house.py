@@ -11,10 +11,11 @@ from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.alerts import failed_runs, house, tell
 from assets.resources import Platform
-from flight_platform import conditions
+from flight_platform import credentials, edge
 from flight_platform.history.partitions import ensure_ahead
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls
+from tests.certificates import self_signed
 from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import receiver
 
@@ -59,6 +60,24 @@ def test_too_few_partitions_ahead_are_an_incident_until_they_are_made_and_people
         assert "docs/runbooks/partitions.md" in told.got[0]["message"]
 
 
+def test_what_runs_out_at_the_edge_is_an_incident_until_it_is_renewed(
+    database: DatabaseUrls, instance: dg.DagsterInstance, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    platform = Platform(overrides={"postgres_url": database["postgres_url"], "var": str(tmp_path)})
+    settings = platform.settings()
+    edge.home(settings).mkdir()
+    edge.certificate(settings).write_bytes(self_signed(days=6))
+    last_day = datetime.now(UTC).date() + timedelta(days=10)
+    edge.keys_file(settings).write_text(f"aa bern:9:client:2026-01-01::{last_day}\nbb olten:9:client:2026-01-01\n")
+    look(instance, platform)
+    at_the_edge = ["credentials:expiring:certificate", "credentials:key:bern"]
+    assert [key for key in open_keys(connection) if key.startswith("credentials:")] == at_the_edge
+    edge.certificate(settings).write_bytes(self_signed(days=60))
+    edge.keys_file(settings).write_text("")
+    look(instance, platform)
+    assert [key for key in open_keys(connection) if key.startswith("credentials:")] == []
+
+
 @dg.op(config_schema={"fails": bool})
 def step(context: dg.OpExecutionContext) -> None:
     if context.op_config["fails"]:
@@ -84,12 +103,12 @@ def test_a_job_is_red_from_a_run_that_fails_to_one_that_succeeds(instance: dg.Da
 
 def test_a_password_that_expires_within_two_weeks_is_told(connection: psycopg.Connection) -> None:
     now = datetime.now(UTC)
-    assert conditions.credentials(connection, now) == []
+    assert credentials.roles(connection, now) == []
     connection.execute("CREATE ROLE soon_expired LOGIN")
     try:
         connection.execute(f'GRANT CONNECT ON DATABASE "{connection.info.dbname}" TO soon_expired')
         connection.execute(f"ALTER ROLE soon_expired VALID UNTIL '{now + timedelta(days=9):%Y-%m-%d}'")
-        assert [alert.key for alert in conditions.credentials(connection, now)] == ["credentials:postgres:soon_expired"]
+        assert [alert.key for alert in credentials.roles(connection, now)] == ["credentials:postgres:soon_expired"]
     finally:
         connection.execute("DROP OWNED BY soon_expired")
         connection.execute("DROP ROLE soon_expired")

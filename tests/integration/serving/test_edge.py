@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ import redis
 from typer.testing import CliRunner
 from websockets.sync.client import connect
 
-from cli.edge import WINDOW_S, certificate, configure, control_socket
+from cli.edge import WINDOW_S, configure, control_socket
 from cli.main import app
 from cli.programs import haproxy, instances
+from flight_platform.edge import certificate, keys_file, read_keys
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
 from flight_platform.kafka import now_ms
@@ -304,6 +306,18 @@ def test_a_key_has_its_amount_of_a_day_and_is_told_what_is_left(edge: Edge) -> N
     assert 0 <= seconds - int(wait) <= 86_400
     assert httpx.get(edge.url + "/docs", headers={"X-API-Key": edge.key}).status_code == 200
     assert "RateLimit" not in edge.client.get("/docs").headers
+
+
+def test_a_key_holds_to_the_end_of_its_last_day(edge: Edge) -> None:
+    today = datetime.now(UTC).date()
+    key = keys(edge.settings, "add", "until-tomorrow", "--expires", f"{today + timedelta(days=1)}")
+    answer = httpx.get(edge.url + "/docs", headers={"X-API-Key": key})
+    assert (answer.status_code, "RateLimit" in answer.headers) == (200, False)
+    (digest,) = (one.digest for one in read_keys(keys_file(edge.settings)) if one.name == "until-tomorrow")
+    over = f"until-tomorrow:200:client:2026-01-01::{today - timedelta(days=1)}"
+    assert orders(edge, f"set map {keys_file(edge.settings)} {digest} {over}").strip() == ""
+    refused = httpx.get(edge.url + "/docs", headers={"X-API-Key": key})
+    assert (refused.status_code, refused.json()["type"]) == (401, "/docs#unknown-key")
 
 
 def read_anew(edge: Edge) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from cli.edge import certificate, configure, make_certificate, render
+from cli.edge import configure, make_certificate, render
 from cli.programs import haproxy
+from flight_platform.edge import certificate
 from flight_platform.settings import Settings
 from serving.problems import KINDS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.edge import keys_file
 from cli.main import app
+from flight_platform.edge import keys_file
 from flight_platform.errors import SettingsError
 from flight_platform.settings import Settings
 
@@ -40,6 +40,13 @@ def test_a_key_may_have_an_amount_of_a_day() -> None:
     path = keys_file(Settings.read())
     assert [line.count(":") for line in path.read_text().splitlines()] == [4, 3]  # as a file without amounts has it
     assert [one["daily"] for one in json.loads(flight("list", "--json").output)] == [1000, None]
+
+
+def test_a_key_may_have_a_last_day_which_is_not_over() -> None:
+    flight("add", "bern", "--expires", "2999-12-31")
+    assert keys_file(Settings.read()).read_text().rstrip().endswith("::2999-12-31")
+    assert [one["expires"] for one in json.loads(flight("list", "--json").output)] == ["2999-12-31"]
+    assert "is over" in str(flight("add", "olten", "--expires", "2020-12-31").exception)
 
 
 def test_a_revoked_key_is_gone_and_the_others_stay() -> None:
