@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pandas  # type: ignore[import-untyped]
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,8 +100,28 @@ def test_others_read_the_file_by_its_folder(connection: psycopg.Connection, tmp_
             {"files": f"{tmp_path}/positions/*/*.parquet"},
         ).fetchall()
     assert found == [(DAY, 180, 9, HOURS[0].replace(tzinfo=None), 420.5)]
+    frame, nothing = (
+        pandas.read_parquet(tmp_path / "positions", filters=[("date", "=", day)], dtype_backend="pyarrow")
+        for day in ("2026-09-20", "2026-09-21")
+    )
+    assert (len(frame), len(nothing)) == (180, 0)
+    assert (frame["time"].min(), frame["ground_speed_kt"].max()) == (HOURS[0], 420.5)
+    assert frame["altitude_ft"].dtype == "int32[pyarrow]"
     keys = pq.read_table(tmp_path / path_of(DAY), partitioning=None).select(["flight_key", "time"]).to_pylist()
     assert keys == sorted(keys, key=lambda row: (row["flight_key"], row["time"]))
+
+
+def test_spark_reads_the_file_by_its_folder(connection: psycopg.Connection, tmp_path: Path) -> None:
+    spark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed: too large for what it checks")
+    fill(connection, positions())
+    compact(connection)
+    archive_day(connection, tmp_path, DAY)
+    settings = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+    settings["spark.sql.session.timeZone"] = "UTC"
+    with spark_sql.SparkSession.builder.master("local[1]").config(map=settings).getOrCreate() as spark:
+        day = spark.read.parquet(f"{tmp_path}/positions").where("date = '2026-09-20'")
+        (found,) = day.selectExpr("count(*)", "count(DISTINCT flight_id)", "string(min(time))").collect()
+    assert tuple(found) == (180, 9, "2026-09-20 03:00:00")
 
 
 def test_what_is_not_compacted_keeps_the_day_from_the_archive(connection: psycopg.Connection, tmp_path: Path) -> None:
