@@ -1,4 +1,4 @@
-"""A track as a file for other programs: GPX, KML, CSV, Parquet. JSON and GeoJSON are `history_answers.py`'s.
+"""Rows as files for other programs, written as the rows come: GPX, KML, CSV, Parquet. JSON is `history_answers.py`'s.
 
 GPX and KML know one height in metres above the sea: the barometric altitude is written, since every report of ADS-B has
 it, and the geometric one (above the ellipsoid, 45 m off the sea level in places) only where it is alone.
@@ -6,9 +6,9 @@ it, and the geometric one (above the ellipsoid, 45 m off the sea level in places
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 from gpxpy import gpx
@@ -39,6 +39,8 @@ COLUMNS: Final[dict[str, pa.DataType]] = {  # names and order of a position repo
     "kind": pa.string(),
     "source": pa.string(),
 }
+_SCHEMA: Final = pa.schema(COLUMNS)
+_GROUP: Final = 20_000  # rows: below, a group costs readers more than it spares them
 
 
 def height_m(row: Row) -> float | None:
@@ -48,52 +50,159 @@ def height_m(row: Row) -> float | None:
 
 
 def name_of(flight_id: str, rows: Sequence[Row]) -> str:
-    """What people call the flight: the last callsign that it told, else its id."""
+    """What people call the flight: the last callsign that it told in these rows, else its id."""
     return next((row["callsign"] for row in reversed(rows) if row["callsign"]), flight_id)
 
 
-def track_gpx(flight_id: str, rows: Sequence[Row]) -> bytes:
+class Writer(Protocol):
+    """Writes an answer of many rows as they come: `part` with each portion in turn, which may be empty, then `end`.
+
+    What it yields is sent as it is; it holds no more rows than those it is given.
+    """
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """What is to be sent for these rows; with the first, what stands before all rows."""
+        ...
+
+    def end(self) -> Iterable[bytes]:
+        """What stands behind all rows."""
+        ...
+
+
+class CsvWriter:
+    """A line a row below a line of names; unknown is empty."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._head: tuple[str, ...] = self._names
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """The lines of the rows."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._head:
+            writer.writerow(self._head)
+            self._head = ()
+        writer.writerows([_plain(row[name]) for name in self._names] for row in rows)
+        yield text.getvalue().encode()
+
+    def end(self) -> Iterable[bytes]:
+        """Nothing."""
+        return ()
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away as it is written, and counts on: offsets in Parquet are those in the whole file."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self._size += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def taken(self) -> bytes:
+        """What was written since it was last taken."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+class ParquetWriter:
+    """A row a report, zstd, in groups large enough to be worth one."""
+
+    def __init__(self) -> None:
+        self._sink = _Sink()
+        self._writer = parquet.ParquetWriter(self._sink, _SCHEMA, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._sent = 0
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """What a group that is full has become."""
+        columns = {name: [row[name] for row in rows] for name in COLUMNS}
+        self._waiting.append(pa.table(columns, schema=_SCHEMA))
+        if sum(table.num_rows for table in self._waiting) >= _GROUP:
+            yield self._written()
+
+    def end(self) -> Iterable[bytes]:
+        """The last group, and the table of contents."""
+        if any(table.num_rows for table in self._waiting):
+            yield self._written()
+        self._writer.close()
+        yield self._taken()
+
+    def _written(self) -> bytes:
+        self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
+        self._waiting.clear()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        return self._sink.taken()
+
+
+class GpxWriter:
     """One track of one segment (GPX 1.1)."""
-    document = gpx.GPX()
-    document.creator = "flight-platform"
-    track = gpx.GPXTrack(name=name_of(flight_id, rows), description=flight_id)
-    points = [
-        gpx.GPXTrackPoint(row["latitude"], row["longitude"], elevation=height_m(row), time=row["time"]) for row in rows
-    ]
-    track.segments.append(gpx.GPXTrackSegment(points))
-    document.tracks.append(track)
-    return bytes(document.to_xml().encode())
+
+    def __init__(self, flight_id: str) -> None:
+        self._flight_id, self._tail = flight_id, ""
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """The points of the rows."""
+        document = gpx.GPX()
+        document.creator = "flight-platform"
+        track = gpx.GPXTrack(name=name_of(self._flight_id, rows), description=self._flight_id)
+        points = [
+            gpx.GPXTrackPoint(row["latitude"], row["longitude"], elevation=height_m(row), time=row["time"])
+            for row in rows
+        ]
+        track.segments.append(gpx.GPXTrackSegment(points))
+        document.tracks.append(track)
+        head, points_text, tail = _cut(document.to_xml(), "<trkseg>", "</trkseg>")
+        yield (points_text if self._tail else head + points_text).encode()
+        self._tail = tail
+
+    def end(self) -> Iterable[bytes]:
+        """What closes the document."""
+        yield self._tail.encode()
 
 
-def track_kml(flight_id: str, rows: Sequence[Row]) -> bytes:
-    """One `gx:Track`, which Google Earth plays by its times; a point without height lies on the ground."""
-    import simplekml  # late: half a second, and few ask for it
+class KmlWriter:
+    """A `gx:MultiTrack`, which Google Earth plays by its times as one; a point without height lies on the ground."""
 
-    document = simplekml.Kml(name=flight_id)
-    track = document.newgxtrack(name=name_of(flight_id, rows), altitudemode=simplekml.AltitudeMode.absolute)
-    track.newwhen([iso_time(unix_ms(row["time"])) for row in rows])
-    track.newgxcoord([(row["longitude"], row["latitude"], height_m(row) or 0.0) for row in rows])
-    return bytes(document.kml().encode())
+    def __init__(self, flight_id: str) -> None:
+        self._flight_id, self._tail = flight_id, ""
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """A `gx:Track` of the rows: within one, all times stand before all places."""
+        import simplekml  # late: half a second, and few ask for it
+
+        document = simplekml.Kml(name=self._flight_id)
+        tracks = document.newgxmultitrack(name=name_of(self._flight_id, rows), gxinterpolate=1)
+        track = tracks.newgxtrack(altitudemode=simplekml.AltitudeMode.absolute)
+        track.newwhen([iso_time(unix_ms(row["time"])) for row in rows])
+        track.newgxcoord([(row["longitude"], row["latitude"], height_m(row) or 0.0) for row in rows])
+        head, track_text, tail = _cut(document.kml(), "<gx:interpolate>1</gx:interpolate>", "</gx:MultiTrack>")
+        yield (track_text if self._tail else head + track_text).encode()
+        self._tail = tail
+
+    def end(self) -> Iterable[bytes]:
+        """What closes the document."""
+        yield self._tail.encode()
 
 
-def track_csv(_flight_id: str, rows: Sequence[Row]) -> bytes:
-    """A line a report below a line of names; unknown is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_plain(row[name]) for name in COLUMNS])
-    return text.getvalue().encode()
-
-
-def track_parquet(_flight_id: str, rows: Sequence[Row]) -> bytes:
-    """A row a report, zstd."""
-    columns = {
-        name: pa.array([row[name] for row in rows], type=kind, from_pandas=True) for name, kind in COLUMNS.items()
-    }
-    buffer = io.BytesIO()
-    parquet.write_table(pa.table(columns), buffer, compression="zstd")
-    return buffer.getvalue()
+def _cut(document: str, opening: str, closing: str) -> tuple[str, str, str]:
+    """A document as what comes before the inside of an element, that inside, and the rest."""
+    head, _, rest = document.partition(opening)
+    inside, _, tail = rest.rpartition(closing)
+    return head + opening, inside.rstrip(), closing + tail
 
 
 def _plain(value: Any) -> Any:

@@ -6,37 +6,43 @@
     GET /v1/flights/{flight_id}/track           its positions
     GET /v1/flights/{flight_id}/altitude-band   how it was between two altitudes
     GET /v1/positions?time=..                   the sky at an instant
+    GET /v1/positions?from=..&to=..&step_s=..   its replay, frame by frame
     GET /v1/gaps?from=..&to=..                  stretches without data
 
 What an answer looks like is in `history_answers.py`, the store in `history_store.py`; what is now, in `active.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from flight_platform.history.queries import Portions, Row
 from flight_platform.model import parse_flight_id
 from flight_platform.settings import Settings
 from serving import opensky_flights, parameters
 from serving.app import make_app
 from serving.history_answers import (
-    FORMATS,
+    LISTS,
+    NDJSON,
+    TRACKS,
     AltitudeBand,
     Cursor,
     FlightFigures,
     FlightList,
+    Format,
     GapList,
     Instant,
+    JsonWriter,
     Track,
     dumps,
 )
-from serving.history_store import History, HistoryStore, PostgresHistory
+from serving.history_store import History, HistoryStore, PostgresHistory, gathered
 from serving.parameters import (
     EXAMPLES,
     Airport,
@@ -49,8 +55,10 @@ from serving.parameters import (
     Registration,
 )
 from serving.problems import ProblemError, invalid, responses
+from serving.replay import STEPS_S, Replay
 from serving.server import serve
 from serving.simplify import simplified
+from serving.streamed import LongAnswer
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
@@ -62,6 +70,7 @@ ONE_AIRCRAFT: Final = (timedelta(days=7), timedelta(days=31))  # an address narr
 
 _DESCRIPTION: Final = "Which flights there were and where they were: everything the platform has recorded."
 _JSON: Final = "application/json"
+_KEPT: Final = {"Cache-Control": "public, max-age=60"}  # what was, stays: but late reports may still come for a day
 
 Clock = Callable[[], datetime]
 
@@ -79,6 +88,13 @@ _CursorText = Annotated[
 ]
 
 
+def _later(value: datetime | None, info: ValidationInfo) -> datetime | None:
+    start = info.data.get("from_time")
+    if value is not None and start is not None and value <= start:
+        raise ValueError("the end of the window must be later than its start (from)")
+    return value
+
+
 class WindowQuery(parameters.Query):
     """Parameters of every list of flights."""
 
@@ -90,10 +106,7 @@ class WindowQuery(parameters.Query):
     @field_validator("to_time")
     @classmethod
     def _is_later(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
-        start = info.data.get("from_time")
-        if value is not None and start is not None and value <= start:
-            raise ValueError("the end of the window must be later than its start (from)")
-        return value
+        return _later(value, info)
 
     def window(self, now: datetime, usual: timedelta, longest: timedelta) -> tuple[datetime, datetime]:
         """Start and end: as asked for, as the cursor remembers, or the usual stretch up to now."""
@@ -119,6 +132,9 @@ class FlightsQuery(WindowQuery):
     departure_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LFPO"])
     arrival_airport: Airport | None = Field(None, description="ICAO location indicator", examples=["LSZH"])
     bbox: BoxText | None = Field(None, description="flights that were in this box: west,south,east,north in degrees")
+    format: Literal["json", "ndjson", "csv"] = Field(
+        "json", description="json: a page; ndjson and csv: all that there are", examples=["csv"]
+    )
 
 
 class BandQuery(parameters.Query):
@@ -139,7 +155,7 @@ class BandQuery(parameters.Query):
 class TrackQuery(parameters.Query):
     """Parameters of a track."""
 
-    format: str = Field("json", description=f"one of {', '.join(FORMATS)}", examples=[EXAMPLES["format"]])
+    format: str = Field("json", description=f"one of {', '.join(TRACKS)}", examples=[EXAMPLES["format"]])
     error_m: float | None = Field(
         None,
         ge=1,
@@ -153,12 +169,24 @@ class TrackQuery(parameters.Query):
     )
 
 
-class InstantQuery(parameters.Query):
-    """Parameters of the sky at an instant."""
+class SkyQuery(parameters.Query):
+    """Parameters of the sky: at one time, or of a window frame by frame."""
 
-    time: Moment = Field(description="ISO 8601 or Unix seconds", examples=[EXAMPLES["time"]])
+    time: Moment | None = Field(None, description="an instant, ISO 8601 or Unix seconds", examples=[EXAMPLES["time"]])
+    from_time: Moment | None = Field(None, alias="from", description="instead of time: start of a window to replay")
+    to_time: Moment | None = Field(None, alias="to", description="its end; an hour after its start at most")
+    step_s: int = Field(
+        10, ge=STEPS_S[0], le=STEPS_S[1], description="from frame to frame, seconds", examples=[EXAMPLES["step_s"]]
+    )
     bbox: BoxText | None = Field(None, description="west,south,east,north in degrees; absent: everywhere")
-    limit: int = Field(SKY, ge=1, le=SKY, description="at most so many flights", examples=[EXAMPLES["limit"]])
+    limit: int = Field(
+        SKY, ge=1, le=SKY, description="at most so many flights at each time", examples=[EXAMPLES["limit"]]
+    )
+
+    @field_validator("to_time")
+    @classmethod
+    def _is_later(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        return _later(value, info)
 
 
 class GapsQuery(parameters.Query):
@@ -170,11 +198,20 @@ class GapsQuery(parameters.Query):
     to_time: Moment | None = Field(None, alias="to", description="end of the window; absent: now")
 
 
+def _written(forms: Mapping[str, Format]) -> dict[int | str, dict[str, Any]]:
+    """What a 200 may be beside our JSON."""
+    media_types = {form.media_type for form in forms.values()} - {_JSON}
+    return {200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in sorted(media_types)}}}
+
+
 routes = APIRouter(tags=["history"])
 
 
 @routes.get(
-    "/v1/flights", summary="Flights within a window of time", response_model=FlightList, responses=responses(422, 503)
+    "/v1/flights",
+    summary="Flights within a window of time",
+    response_model=FlightList,
+    responses={**_written(LISTS), **responses(422, 503)},
 )
 async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, now: _Now) -> Response:
     """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once; 31 days of one
@@ -183,7 +220,27 @@ async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, 
     usual, longest = ALL_AIRCRAFT
     start, end = query.window(now, usual, ONE_AIRCRAFT[1] if query.icao24 or query.registration else longest)
     filters = query.model_dump(include={"icao24", "callsign", "registration", "departure_airport", "arrival_airport"})
-    return await _page(store, query, start, end, **filters, bbox=query.bbox)
+    if query.format == "json":
+        return await _page(store, query, start, end, **filters, bbox=query.bbox)
+    if "limit" in query.model_fields_set:
+        raise invalid("limit", f"{query.format} has no pages: it is all that there are")
+    after = query.cursor.after if query.cursor else None
+    pages = _pages(store, after, from_time=start, to_time=end, **filters, bbox=query.bbox)
+    return await _long(pages, LISTS[query.format])
+
+
+async def _pages(store: History, after: str | None, **question: Any) -> Portions:
+    """All flights, page by page, as a client would ask for them: between two pages nothing is held in the store."""
+    while rows := await store.flights(limit=LARGEST_PAGE, after=after, **question):
+        yield rows
+        if len(rows) < LARGEST_PAGE:
+            return
+        after = rows[-1]["flight_id"]
+
+
+async def _long(portions: Portions, form: Format, flight_id: str = "") -> LongAnswer:
+    first: list[Row] = await anext(portions, [])
+    return LongAnswer(first, portions, form.writer(flight_id), form.media_type)
 
 
 @routes.get(
@@ -231,21 +288,28 @@ async def flight(flight_id: FlightIdPath, store: HistoryStore) -> Response:
     "/v1/flights/{flight_id}/track",
     summary="The positions of a flight",
     response_model=Track,
-    responses=responses(400, 404, 422, 503),
+    responses={**_written(TRACKS), **responses(400, 404, 422, 503)},
 )
 async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
     """All positions in order of time, or those that are enough for a stated error."""
-    chosen = FORMATS.get(query.format.lower())
+    chosen = TRACKS.get(query.format.lower())
     if chosen is None:
-        detail = f"format: {query.format[:80]!r} is not available; available are {', '.join(FORMATS)}"
-        error = {"field": "format", "message": f"available are {', '.join(FORMATS)}", "example": EXAMPLES["format"]}
+        detail = f"format: {query.format[:80]!r} is not available; available are {', '.join(TRACKS)}"
+        error = {"field": "format", "message": f"available are {', '.join(TRACKS)}", "example": EXAMPLES["format"]}
         raise ProblemError(400, "format-not-available", detail, errors=[error])
-    rows = await store.track(parse_flight_id(flight_id))
-    if not rows:
-        raise _no_such_flight(flight_id)
+    portions = store.track(parse_flight_id(flight_id))
     if query.error_m is not None:
-        rows = await asyncio.to_thread(simplified, rows, query.error_m, query.error_ft)
-    return Response(chosen.write(flight_id, rows), media_type=chosen.media_type)
+        portions = _fewer(portions, query.error_m, query.error_ft)
+    answer = await _long(portions, chosen, flight_id)
+    if answer.empty:
+        raise _no_such_flight(flight_id)
+    return answer
+
+
+async def _fewer(portions: Portions, error_m: float, error_ft: float) -> Portions:
+    """The points that are enough: which they are, only the whole flight tells."""
+    rows = await gathered(portions)
+    yield await asyncio.to_thread(simplified, rows, error_m, error_ft)
 
 
 @routes.get(
@@ -262,14 +326,44 @@ async def altitude_band(flight_id: FlightIdPath, query: Annotated[BandQuery, Que
     return Response(dumps(row), media_type=_JSON)
 
 
-@routes.get("/v1/positions", summary="The sky at an instant", response_model=Instant, responses=responses(422, 503))
-async def positions(query: Annotated[InstantQuery, Query()], store: HistoryStore) -> Response:
-    """Of each flight the newest position of the minute up to that time. Asked second by second it is a replay."""
-    rows = await store.instant(time=query.time, bbox=query.bbox, limit=query.limit + 1)
-    shown = rows[: query.limit]
-    body = {"time": query.time, "truncated": len(rows) > query.limit, "count": len(shown), "positions": shown}
-    # What was, stays: but late reports may still come for a day.
-    return Response(dumps(body), media_type=_JSON, headers={"Cache-Control": "public, max-age=60"})
+@routes.get(
+    "/v1/positions",
+    summary="The sky at an instant, and its replay",
+    response_model=Instant,
+    responses={**_written({"ndjson": NDJSON}), **responses(422, 503)},
+)
+async def positions(query: Annotated[SkyQuery, Query()], store: HistoryStore) -> Response:
+    """Of each flight the newest position of the minute up to that time.
+
+    With from and to instead of time it is a replay: such a sky at from and at each step after it, one a line (NDJSON).
+    """
+    if query.time is None:
+        return await _replay(query, store)
+    if query.from_time is not None or query.to_time is not None:
+        raise invalid("time", "either time, or from and to")
+    portions = store.instant(time=query.time, bbox=query.bbox, limit=query.limit + 1)
+    writer = JsonWriter("positions", query.limit, time=query.time)
+    return LongAnswer(await anext(portions, []), portions, writer, _JSON, _KEPT)
+
+
+async def _replay(query: SkyQuery, store: History) -> Response:
+    if query.from_time is None or query.to_time is None:
+        raise invalid("time" if query.to_time is None else "from", "either time, or both from and to")
+    step = timedelta(seconds=query.step_s)
+    replay = Replay(query.from_time, query.to_time, step, query.limit)
+    replay.check()
+    portions = store.replay(from_time=query.from_time, to_time=query.to_time, step=step, bbox=query.bbox)
+    first: list[Row] = []
+    async for rows in portions:
+        first += rows
+        if first[-1]["frame"] > 0:  # now all of the first frame is there
+            break
+    try:
+        replay.check_size(sum(row["frame"] == 0 for row in first))
+    except ProblemError:
+        await portions.aclose()
+        raise
+    return LongAnswer(first, portions, replay, NDJSON.media_type, _KEPT)
 
 
 @routes.get("/v1/gaps", summary="Stretches without data", response_model=GapList, responses=responses(422, 503))

@@ -6,7 +6,7 @@ Pure: no store and no HTTP.
 import base64
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flight_platform.codec import iso_time, unix_ms
 from flight_platform.model import parse_flight_id
 from serving import exports
+from serving.exports import Writer
 from serving.live_answers import LiveFlight
 from serving.parameters import parse_moment
 
@@ -136,7 +137,7 @@ class GapList(BaseModel):
 
 
 class Track(BaseModel):
-    """A flight's positions in order of time."""
+    """A flight's positions in order of time; `count` comes last."""
 
     model_config = ConfigDict(title="Track")
 
@@ -184,44 +185,88 @@ def _plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-def track_json(flight_id: str, rows: Sequence[Row]) -> bytes:
-    """A track as our own JSON."""
-    return dumps(
-        {
-            "flight_id": flight_id,
-            "icao24": flight_id.partition("-")[0],
-            "count": len(rows),
-            "positions": rows,
-        }
-    )
+class JsonWriter:
+    """One object: what is known of it beforehand, its rows in a list of that name, and their count.
 
-
-def track_geojson(flight_id: str, rows: Sequence[Row]) -> bytes:
-    """A track as one GeoJSON feature (RFC 7946), cut where it crosses the antimeridian.
-
-    `properties.times` and `properties.altitude_ft` run beside the coordinates: one list a line where it was cut.
+    With a limit it is given one row more, if there is one, and tells so instead of showing it.
     """
-    points = [_Point(row["longitude"], row["latitude"], unix_ms(row["time"]), row.get("altitude_ft")) for row in rows]
-    lines = _cut(points)
-    whole = len(lines) == 1
 
-    def shaped(value: Callable[[_Point], Any]) -> Any:
-        parts = [[value(point) for point in line] for line in lines]
-        return parts[0] if whole else parts
+    def __init__(self, name: str, limit: int | None = None, **known: Any) -> None:
+        self._before = b'%b,"%b":[' % (dumps(known)[:-1], name.encode())
+        self._limit, self._seen = limit, 0
 
-    coordinates = shaped(lambda point: [point.longitude, point.latitude])
-    kind = "LineString" if whole else "MultiLineString"
-    if len(points) == 1:  # a line needs two
-        kind, coordinates = "Point", coordinates[0]
-    properties = {
-        "flight_id": flight_id,
-        "icao24": flight_id.partition("-")[0],
-        "callsign": next((row["callsign"] for row in reversed(rows) if row.get("callsign")), None),
-        "times": shaped(lambda point: iso_time(point.time_ms)),
-        "altitude_ft": shaped(lambda point: point.altitude_ft),
-    }
-    geometry = {"type": kind, "coordinates": coordinates}
-    return dumps({"type": "Feature", "id": flight_id, "geometry": geometry, "properties": properties})
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """The rows, behind a comma where others went before."""
+        shown = rows if self._limit is None else rows[: max(0, self._limit - self._seen)]
+        if shown or self._before:
+            yield self._before + dumps(shown)[1:-1]
+            self._before = b"," if shown else b""
+        self._seen += len(rows)
+
+    def end(self) -> Iterable[bytes]:
+        """The count."""
+        if self._limit is None:
+            yield b'],"count":%d}' % self._seen
+        else:
+            truncated = b"true" if self._seen > self._limit else b"false"
+            yield b'],"count":%d,"truncated":%b}' % (min(self._seen, self._limit), truncated)
+
+
+class NdjsonWriter:
+    """A JSON object a line."""
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """The lines of the rows."""
+        yield b"".join(dumps(row) + b"\n" for row in rows)
+
+    def end(self) -> Iterable[bytes]:
+        """Nothing."""
+        return ()
+
+
+class GeojsonWriter:
+    """One GeoJSON feature (RFC 7946), cut where it crosses the antimeridian.
+
+    `properties.times` and `properties.altitude_ft` run beside the coordinates: one list a line where it was cut. These
+    come last and are as long, so the points are held until the end, though not the rows.
+    """
+
+    def __init__(self, flight_id: str) -> None:
+        self._flight_id = flight_id
+        self._points: list[_Point] = []
+        self._callsign: str | None = None
+
+    def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
+        """Nothing yet."""
+        self._points += [
+            _Point(row["longitude"], row["latitude"], unix_ms(row["time"]), row.get("altitude_ft")) for row in rows
+        ]
+        last = next((row["callsign"] for row in reversed(rows) if row.get("callsign")), None)
+        self._callsign = last or self._callsign
+        return ()
+
+    def end(self) -> Iterable[bytes]:
+        """The feature."""
+        lines = _cut(self._points)
+        whole = len(lines) == 1
+
+        def shaped(value: Callable[[_Point], Any]) -> Any:
+            parts = [[value(point) for point in line] for line in lines]
+            return parts[0] if whole else parts
+
+        coordinates = shaped(lambda point: [point.longitude, point.latitude])
+        kind = "LineString" if whole else "MultiLineString"
+        if len(self._points) == 1:  # a line needs two
+            kind, coordinates = "Point", coordinates[0]
+        properties = {
+            "flight_id": self._flight_id,
+            "icao24": self._flight_id.partition("-")[0],
+            "callsign": self._callsign,
+            "times": shaped(lambda point: iso_time(point.time_ms)),
+            "altitude_ft": shaped(lambda point: point.altitude_ft),
+        }
+        geometry = {"type": kind, "coordinates": coordinates}
+        yield dumps({"type": "Feature", "id": self._flight_id, "geometry": geometry, "properties": properties})
 
 
 class _Point(NamedTuple):
@@ -249,17 +294,26 @@ def _cut(points: Sequence[_Point]) -> list[list[_Point]]:
 
 
 class Format(NamedTuple):
-    """One way to write a track."""
+    """One way to write many rows; `writer` makes the one for an answer."""
 
     media_type: str
-    write: Callable[[str, Sequence[Row]], bytes]
+    writer: Callable[[str], Writer]
 
 
-FORMATS: Final[dict[str, Format]] = {
-    "json": Format("application/json", track_json),
-    "geojson": Format("application/geo+json", track_geojson),
-    "gpx": Format("application/gpx+xml", exports.track_gpx),
-    "kml": Format("application/vnd.google-earth.kml+xml", exports.track_kml),
-    "csv": Format("text/csv", exports.track_csv),
-    "parquet": Format("application/vnd.apache.parquet", exports.track_parquet),
+NDJSON: Final = Format("application/x-ndjson", lambda _: NdjsonWriter())
+TRACKS: Final[dict[str, Format]] = {  # of a flight id
+    "json": Format(
+        "application/json",
+        lambda flight_id: JsonWriter("positions", flight_id=flight_id, icao24=flight_id.partition("-")[0]),
+    ),
+    "ndjson": NDJSON,
+    "geojson": Format("application/geo+json", GeojsonWriter),
+    "gpx": Format("application/gpx+xml", exports.GpxWriter),
+    "kml": Format("application/vnd.google-earth.kml+xml", exports.KmlWriter),
+    "csv": Format("text/csv", lambda _: exports.CsvWriter(exports.COLUMNS)),
+    "parquet": Format("application/vnd.apache.parquet", lambda _: exports.ParquetWriter()),
+}
+LISTS: Final[dict[str, Format]] = {  # of flights, beside JSON by the page
+    "ndjson": NDJSON,
+    "csv": Format("text/csv", lambda _: exports.CsvWriter(HistoryFlight.model_fields)),
 }

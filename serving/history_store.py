@@ -4,9 +4,9 @@ The questions themselves are `flight_platform/history/queries.py`; this says who
 answered where Postgres is away. It comes back by itself: each request that finds no connection starts a new attempt.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
 
 import psycopg
@@ -16,19 +16,21 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from flight_platform.history import queries
+from flight_platform.history.queries import Portions, Row
 from flight_platform.settings import Settings
 from serving.parameters import Box
 from serving.problems import unavailable
 
 CONNECTIONS: Final = 8  # questions at once; Postgres has no use for more than a few a core
+LONG_ANSWERS: Final = 6  # that keep a connection of their own while they are sent
+AHEAD: Final = 12  # portions that are read before anything is sent: a whole sky, an hour or two of a track
 WAITING: Final = 64  # requests that may wait for a connection; the next is turned away at once
 WAIT_S: Final = 3.0  # for a connection
-STATEMENT_MS: Final = 15_000  # for one answer
+STATEMENT_MS: Final = 15_000  # for one answer, or for one portion of a long one
+_IDLE_MS: Final = 60_000  # after which Postgres itself ends a transaction that nobody goes on with
 # The pool gives up an attempt after this and starts afresh with the next request; longer, and its growing pauses would
 # keep us away long after Postgres is back.
 RECONNECT_S: Final = 2.0
-
-Row = dict[str, Any]
 
 
 class History(Protocol):
@@ -59,7 +61,7 @@ class History(Protocol):
         """One flight with its figures."""
         ...
 
-    async def track(self, flight_id: int) -> Sequence[Mapping[str, Any]]:
+    def track(self, flight_id: int) -> Portions:
         """The positions of a flight in order of time; none where there is no such flight."""
         ...
 
@@ -67,8 +69,12 @@ class History(Protocol):
         """How a flight was within a band of altitudes; None where there is no such flight."""
         ...
 
-    async def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+    def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> Portions:
         """The newest position of each flight within the minute up to a time, in the order of flight ids."""
+        ...
+
+    def replay(self, *, from_time: datetime, to_time: datetime, step: timedelta, bbox: Box | None) -> Portions:
+        """What changes from frame to frame of a window, as `queries.replay` has it."""
         ...
 
     async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
@@ -80,10 +86,11 @@ class PostgresHistory:
     """The history in Postgres. `open` it within the running event loop; it does not wait for Postgres to be there."""
 
     def __init__(self, settings: Settings) -> None:
+        self._long = 0  # answers that keep a connection while they are sent
         self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
             settings.postgres_url.get_secret_value(),
             min_size=1,
-            max_size=CONNECTIONS,
+            max_size=CONNECTIONS + LONG_ANSWERS,
             max_waiting=WAITING,
             timeout=WAIT_S,
             reconnect_timeout=RECONNECT_S,
@@ -118,28 +125,58 @@ class PostgresHistory:
         async with self._connection() as connection:
             return await queries.flight(connection, flight_id)
 
-    async def track(self, flight_id: int) -> Sequence[Mapping[str, Any]]:
-        """The positions of a flight in order of time.
-
-        All at once and not as a stream: a slow reader must not hold one of the few connections.
-        """
-        async with self._connection() as connection:
-            return [row async for row in queries.track(connection, flight_id)]
+    def track(self, flight_id: int) -> Portions:
+        """The positions of a flight in order of time."""
+        return self._read(lambda connection: queries.track(connection, flight_id))
 
     async def altitude_band(self, flight_id: int, low_ft: int, high_ft: int) -> Row | None:
         """How a flight was within a band of altitudes."""
         async with self._connection() as connection:
             return await queries.altitude_band(connection, flight_id, low_ft, high_ft)
 
-    async def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+    def instant(self, *, time: datetime, bbox: Box | None, limit: int) -> Portions:
         """The newest position of each flight within the minute up to a time."""
-        async with self._connection() as connection:
-            return await queries.instant(connection, time=time, bbox=None if bbox is None else bbox.edges, limit=limit)
+        edges = None if bbox is None else bbox.edges
+        return self._read(lambda connection: queries.instant(connection, time=time, bbox=edges, limit=limit))
+
+    def replay(self, *, bbox: Box | None, **window: Any) -> Portions:
+        """What changes from frame to frame of a window."""
+        edges = None if bbox is None else bbox.edges
+        return self._read(lambda connection: queries.replay(connection, bbox=edges, **window))
 
     async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
         """The gaps that touch a window."""
         async with self._connection() as connection:
             return await queries.gaps(connection, from_time, to_time)
+
+    async def _read(self, ask: Callable[[AsyncConnection[TupleRow]], Portions]) -> AsyncGenerator[list[Row]]:
+        """The portions of an answer. One that is soon read is read before anybody is told any of it, so that a slow
+        reader holds no connection; a longer one keeps its own until it is closed, and only so many do at once.
+        """
+        ahead: list[list[Row]] = []
+        async with self._connection() as connection, aclosing(ask(connection)) as portions:
+            async for rows in portions:
+                ahead.append(rows)
+                if len(ahead) == AHEAD:
+                    break
+            if len(ahead) == AHEAD:
+                with self._one_long():
+                    while ahead:
+                        yield ahead.pop(0)
+                    async for rows in portions:
+                        yield rows
+        while ahead:
+            yield ahead.pop(0)
+
+    @contextmanager
+    def _one_long(self) -> Iterator[None]:
+        if self._long >= LONG_ANSWERS:
+            raise unavailable(f"{LONG_ANSWERS} long answers are being sent already", "too-many-exports")
+        self._long += 1
+        try:
+            yield
+        finally:
+            self._long -= 1
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
@@ -166,6 +203,12 @@ class PostgresHistory:
             raise unavailable("Postgres does not answer") from error
 
 
+async def gathered(portions: Portions) -> list[Row]:
+    """All rows at once: of one flight, for what needs to see it whole."""
+    async with aclosing(portions):
+        return [row async for rows in portions for row in rows]
+
+
 async def _store(request: Request) -> History:  # async: FastAPI would take a thread for each plain one
     store: History = request.app.state.store
     return store
@@ -175,9 +218,13 @@ HistoryStore = Annotated[History, Depends(_store)]
 
 
 async def _read_only(connection: AsyncConnection[TupleRow]) -> None:
+    settings = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(STATEMENT_MS),
+        "idle_in_transaction_session_timeout": str(_IDLE_MS),
+        "cursor_tuple_fraction": "1",  # who opens a cursor here reads to the end
+    }
     await connection.set_autocommit(True)
-    await connection.execute(
-        "SELECT set_config('default_transaction_read_only', 'on', false), set_config('statement_timeout', %s, false)",
-        [str(STATEMENT_MS)],
-    )
+    for name, value in settings.items():
+        await connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     await connection.set_autocommit(False)

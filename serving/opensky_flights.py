@@ -134,7 +134,11 @@ async def track(request: Request, query: Annotated[TrackQuery, Query()], store: 
     found = await store.flights(
         from_time=moment - around, to_time=moment + around, icao24=query.icao24, limit=1, after=None
     )
-    rows = await store.track(parse_flight_id(found[0]["flight_id"])) if found else []
+    rows = (
+        [row async for portion in store.track(parse_flight_id(found[0]["flight_id"])) for row in portion]
+        if found
+        else []
+    )
     if not rows:
         raise _nothing()
     body = {

@@ -45,6 +45,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "high_ft": "20000",
     "format": "geojson",
     "time": "2026-01-31T12:00:00Z",
+    "step_s": "10",
     "error_m": "50",
     "error_ft": "100",
     "registration": "D-AIBD",

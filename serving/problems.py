@@ -31,6 +31,7 @@ KINDS: Final[dict[str, str]] = {
     "store-unavailable": "The store behind this API does not answer; try again after `Retry-After` seconds.",
     "data-stale": "The newest position is older than the live window: there is nothing to show.",
     "too-many-streams": "This process pushes to as many clients as it can; another instance may have room.",
+    "too-many-exports": "As many long answers are being sent as this process can; try again when one is done.",
     "too-slow": "The answer took longer than this API waits; ask for less.",
     "too-many-requests": "The edge counts requests by key or address: go on after `Retry-After` seconds.",
     "unknown-key": "The key is not known, was revoked, or does not open this.",

@@ -30,8 +30,8 @@ from serving.live_store import LiveStore
 from serving.parameters import BoxText
 from serving.problems import responses, unavailable
 from serving.selection import Selection, View, field
-from serving.server import ABORT
 from serving.snapshot import Snapshots
+from serving.streamed import Streamed, abort, end
 from serving.watching import MOST_CLIENTS, PATIENCE_S, Clients, Update, count_dropped, updates
 
 _RESTARTS: Final = 1012  # WebSocket: the service restarts, connect again (RFC 6455's registry)
@@ -99,10 +99,8 @@ def as_messages(events: Iterable[Event]) -> list[str]:
     return messages
 
 
-class EventStream(Response):
+class EventStream(Streamed):
     """The events of one watcher, until it leaves, takes nothing for too long, or this process ends."""
-
-    media_type = "text/event-stream"
 
     def __init__(
         self,
@@ -112,29 +110,17 @@ class EventStream(Response):
         names: tuple[str, ...] | None,
         last_id: str | None,
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
+        super().__init__("text/event-stream", {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._snapshots, self._clients = snapshots, clients
         self._view, self._names, self._last_id = view, names, last_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Streams beside a task that waits for the client to leave."""
+        """One more client, for as long as it lasts."""
         with self._clients.counted("sse"):
-            pushing = asyncio.create_task(self._push(send))
-            leaving = asyncio.create_task(_gone(receive))
-            try:
-                await asyncio.wait({pushing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if pushing.done():
-                    pushing.result()
-            except TimeoutError:
-                count_dropped("slow")
-                _abort(scope)
-                await asyncio.wait({leaving}, timeout=1)  # the server has to see it, or it reports a broken answer
-            finally:
-                await _end(pushing, leaving)
+            await super().__call__(scope, receive, send)
 
     async def _push(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await self._begin(send)
 
         async def tell(text: bytes, *, more: bool = True) -> None:
             async with asyncio.timeout(PATIENCE_S):
@@ -148,25 +134,6 @@ class EventStream(Response):
 
 def _text(update: Update, names: tuple[str, ...] | None) -> bytes:
     return as_text(events_of(update, names))
-
-
-async def _gone(receive: Receive) -> None:
-    """Waits until the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _abort(scope: Scope) -> None:
-    """Cuts a connection whose other end takes nothing; closing it in order would wait for that very end."""
-    extension = scope.get("extensions", {}).get(ABORT)
-    if extension is not None:
-        extension["cut"]()
 
 
 async def clients_of(connection: HTTPConnection) -> Clients:
@@ -241,18 +208,18 @@ class _Session:
                     pushing.result()
                     return
                 self._asked = _changed(self._asked, hearing.result())
-                await _end(pushing)
+                await end(pushing)
                 pushing = asyncio.create_task(self._push(self._asked))
                 hearing = asyncio.create_task(_hear(self._websocket))
         except TimeoutError:
             count_dropped("slow")
-            _abort(self._websocket.scope)
+            abort(self._websocket.scope)
         except ValidationError as error:
             await _refuse(self._websocket, told(error))
         except ValueError as error:
             await _refuse(self._websocket, str(error))
         finally:
-            await _end(pushing, hearing)
+            await end(pushing, hearing)
 
     async def _push(self, asked: dict[str, Any]) -> None:
         query = WatchQuery.model_validate(asked)

@@ -6,18 +6,19 @@ techniques for moving point objects", 2004: TD-TR), so that speeds stay true and
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Row = Mapping[str, Any]
+_Row = TypeVar("_Row", bound=Row)
 Array = npt.NDArray[np.float64]
 
 _EARTH_RADIUS_M: Final = 6_371_008.8
 
 
-def simplified(rows: Sequence[Row], error_m: float, error_ft: float) -> list[Row]:
+def simplified(rows: Sequence[_Row], error_m: float, error_ft: float) -> list[_Row]:
     """The rows that are enough; the first and the last always are. Rows are in order of time.
 
     A point whose altitude is unknown is held to the metres alone, and so is one between two such.

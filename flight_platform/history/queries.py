@@ -5,7 +5,7 @@ a range of time, so that only its hours are read. Lists come from `history.fligh
 from positions where they are not yet. What an answer looks like on the wire is `serving/history.py`'s.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,8 +19,12 @@ LONGEST_FLIGHT: Final = timedelta(hours=36)
 INSTANT: Final = timedelta(minutes=1)  # who was not heard of for so long is not in the sky any more
 BIRTH_TOLERANCE: Final = timedelta(seconds=5)  # a report that is late to its flight's birth by this much belongs to it
 
+PORTION: Final = 1_000  # rows at a time of what may be long, about 1 MB
+
 Connection = AsyncConnection[Any]
 Row = dict[str, Any]
+Portions = AsyncGenerator[list[Row]]
+"""Rows a portion at a time; who does not read to the end closes it."""
 Box = tuple[float, float, float, float]  # west, south, east, north; west > east: across the antimeridian
 
 
@@ -99,10 +103,9 @@ async def flight(conn: Connection, flight_id: int) -> Row | None:
     return next(iter(await _rows(conn, "flights_one", _where_and_when(flight_id))), None)
 
 
-async def track(conn: Connection, flight_id: int) -> AsyncIterator[Row]:
+def track(conn: Connection, flight_id: int) -> Portions:
     """The positions of a flight in order of time."""
-    for row in await _rows(conn, "flights_track", _where_and_when(flight_id)):
-        yield row
+    return _portions(conn, "flights_track", _where_and_when(flight_id))
 
 
 async def altitude_band(conn: Connection, flight_id: int, low_ft: int, high_ft: int) -> Row | None:
@@ -114,16 +117,35 @@ async def altitude_band(conn: Connection, flight_id: int, low_ft: int, high_ft: 
     return next(iter(await _rows(conn, "flights_altitude_band", parameters)), None)
 
 
-async def instant(conn: Connection, *, time: datetime, bbox: Box | None, limit: int) -> list[Row]:
+def instant(conn: Connection, *, time: datetime, bbox: Box | None, limit: int) -> Portions:
     """The newest position of each flight within the minute up to a time (included), in the order of flight ids."""
     west, south, east, north = bbox or (None, None, None, None)
     parameters = {"time": time, "west": west, "south": south, "east": east, "north": north, "limit": limit}
-    return await _rows(conn, "positions_instant", {**parameters, "from_time": time - INSTANT})
+    return _portions(conn, "positions_instant", {**parameters, "from_time": time - INSTANT})
+
+
+def replay(conn: Connection, *, from_time: datetime, to_time: datetime, step: timedelta, bbox: Box | None) -> Portions:
+    """What changes from frame to frame of a window, frame by frame: `frame` 0 is the sky at its start.
+
+    Of each flight the newest position within the step; `inside` is false where it has left the box.
+    """
+    west, south, east, north = bbox or (None, None, None, None)
+    parameters = {"start": from_time, "to_time": to_time, "step_s": step.total_seconds()}
+    parameters |= {"west": west, "south": south, "east": east, "north": north}
+    return _portions(conn, "positions_replay", {**parameters, "from_time": from_time - INSTANT})
 
 
 async def gaps(conn: Connection, from_time: datetime, to_time: datetime) -> list[Row]:
     """The gaps that touch a window, the newest first."""
     return await _rows(conn, "gaps_in_window", {"from_time": from_time, "to_time": to_time})
+
+
+async def _portions(conn: Connection, name: str, parameters: dict[str, Any]) -> AsyncGenerator[list[Row]]:
+    """From a cursor of the server's, within a transaction of the caller's: neither side holds more than a portion."""
+    async with conn.cursor(name, row_factory=dict_row) as cursor:
+        await cursor.execute(query(name), parameters)
+        while rows := await cursor.fetchmany(PORTION):
+            yield rows
 
 
 async def _rows(conn: Connection, name: str, parameters: dict[str, Any]) -> list[Row]:

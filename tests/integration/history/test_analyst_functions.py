@@ -13,7 +13,7 @@ from geographiclib.geodesic import Geodesic
 
 from flight_platform.history.partitions import HOUR, ensure_ahead, ensure_chunk_day
 from flight_platform.model import format_flight_id, make_flight_id
-from serving.history_answers import track_geojson
+from serving.history_answers import GeojsonWriter
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report
 
@@ -159,7 +159,9 @@ def test_geojson_is_that_of_the_api(name: str, connection: psycopg.Connection, a
         }
         for n, (latitude, longitude, altitude) in enumerate(places)
     ]
-    assert value(analyst, "SELECT track_geojson(%s)", FLIGHT_ID) == json.loads(track_geojson(FLIGHT_ID, rows))
+    writer = GeojsonWriter(FLIGHT_ID)
+    writer.part(rows)
+    assert value(analyst, "SELECT track_geojson(%s)", FLIGHT_ID) == json.loads(b"".join(writer.end()))
 
 
 def test_geojson_of_an_unknown_flight_is_unknown(analyst: psycopg.Connection) -> None:

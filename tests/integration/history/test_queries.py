@@ -1,7 +1,9 @@
 """What the history API asks, against figures computed here: the same of raw positions and of chunks."""
 
 import asyncio
+import json
 import math
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +20,8 @@ from flight_platform.history.verdicts import record_verdict
 from flight_platform.history.writer import Written
 from flight_platform.model import Position, format_flight_id
 from flight_platform.testing import DatabaseUrls
+from serving.history_answers import dumps
+from serving.replay import Replay
 from tests.integration.history import filling
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report
@@ -127,13 +131,55 @@ def test_a_track_has_the_documented_names_and_values(database: DatabaseUrls, con
     fill(connection, list(reversed(positions)))
 
     async def whole(connection: Any) -> list[dict[str, Any]]:
-        return [row async for row in queries.track(connection, key(positions[0]))]
+        return [row async for rows in queries.track(connection, key(positions[0])) for row in rows]
 
     times = ("time", "received_at")
     expected = [to_record(position) for position in positions]
     for record in expected:
         record.update({name: datetime.fromisoformat(record[name]) for name in times})
     assert ask(database, whole) == expected
+
+
+@pytest.mark.parametrize("bbox", [None, (179.0, 40.0, -179.0, 50.0)], ids=["everywhere", "a box"])
+def test_a_replay_has_at_each_step_the_sky_of_that_instant(
+    database: DatabaseUrls,
+    connection: psycopg.Connection,
+    bbox: queries.Box | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queries, "PORTION", 7)
+    chance = random.Random(5)  # the same each time
+    crossing = [
+        report(
+            f"4ca{n:03x}",
+            BORN_S,
+            (BORN_S + 2_700) * 1000 + chance.randrange(200_000),  # across the end of an hour
+            longitude=chance.choice([178.5, 179.5, -179.5, -178.5]),
+            latitude=chance.choice([45.0, 51.0]),
+        )
+        for n in range(6)
+        for _ in range(chance.choice([1, 5, 40]))
+    ]
+    fill(connection, crossing)
+    start, step = BORN + timedelta(seconds=2_730), timedelta(seconds=7)
+    replay = Replay(start, start + timedelta(seconds=180), step, 5)
+
+    async def frames(connection: Any) -> list[dict[str, Any]]:
+        window = {"from_time": start, "to_time": replay.to_time, "step": step}
+        parts = [part async for rows in queries.replay(connection, bbox=bbox, **window) for part in replay.part(rows)]
+        return [json.loads(line) for line in b"".join([*parts, *replay.end()]).splitlines()]
+
+    async def instant(connection: Any, time: datetime) -> list[dict[str, Any]]:
+        rows = [row async for rows in queries.instant(connection, time=time, bbox=bbox, limit=5) for row in rows]
+        return list(json.loads(dumps(rows)))
+
+    told = ask(database, frames)
+    assert len(told) == replay.frames == 26
+    assert len({json.dumps(frame["positions"]) for frame in told}) > 5
+    for number, frame in enumerate(told):
+        time = start + number * step
+        assert datetime.fromisoformat(frame["time"]) == time
+        assert frame["positions"] == ask(database, partial(instant, time=time))
 
 
 def test_time_in_a_band_is_interpolated(database: DatabaseUrls, connection: psycopg.Connection) -> None:

@@ -1,8 +1,9 @@
 """The history API over a store of the test's own."""
 
 import base64
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from flight_platform.history.queries import Portions
 from flight_platform.model import format_flight_id, make_flight_id, parse_flight_id
 from flight_platform.settings import Settings
 from serving.history import make_history
+from serving.history_answers import HistoryFlight
+from serving.live_answers import LiveFlight
 from serving.parameters import Box
 from tests.unit.serving.asking import ask
 
@@ -68,17 +72,25 @@ class FakeHistory:
     async def flight(self, flight_id: int) -> dict[str, Any] | None:
         return next((row for row in self.rows if row["flight_id"] == format_flight_id(flight_id)), None)
 
-    async def track(self, flight_id: int) -> Sequence[Mapping[str, Any]]:
-        return self.points if flight_id == parse_flight_id(FLIGHT) else []
+    async def _portions(self, rows: Sequence[Mapping[str, Any]]) -> AsyncGenerator[list[dict[str, Any]]]:
+        for start in range(0, len(rows), 2):
+            yield [dict(row) for row in rows[start : start + 2]]
+
+    def track(self, flight_id: int) -> Portions:
+        return self._portions(self.points if flight_id == parse_flight_id(FLIGHT) else [])
 
     async def altitude_band(self, flight_id: int, low_ft: int, high_ft: int) -> dict[str, Any] | None:
         if format_flight_id(flight_id) != FLIGHT:
             return None
         return {"flight_id": FLIGHT, "low_ft": low_ft, "high_ft": high_ft, "seconds": Decimal("1.5")}
 
-    async def instant(self, **question: Any) -> list[dict[str, Any]]:
+    def instant(self, **question: Any) -> Portions:
         self.asked.append(question)
-        return [dict(point) for point in self.points][: question["limit"]]
+        return self._portions(self.points[: question["limit"]])
+
+    def replay(self, **question: Any) -> Portions:
+        self.asked.append(question)
+        return self._portions(self.points)
 
     async def gaps(self, from_time: datetime, to_time: datetime) -> list[dict[str, Any]]:
         self.asked.append({"from_time": from_time, "to_time": to_time})
@@ -243,7 +255,106 @@ def test_the_sky_at_an_instant() -> None:
     body = _ask("/v1/positions?time=2026-01-31T11:30:00Z&bbox=5,45,11,48&limit=3", history).json()
     assert (body["count"], body["truncated"], body["time"]) == (3, True, "2026-01-31T11:30:00.000Z")
     assert history.asked[0]["time"] == NOW - timedelta(minutes=30)
-    assert _ask("/v1/positions").status_code == 422
+    body = _ask("/v1/positions?time=2026-01-31T11:30:00Z", history).json()
+    assert (body["count"], body["truncated"], len(body["positions"])) == (5, False, 5)
+    empty = _ask("/v1/positions?time=0").json()
+    assert (empty["positions"], empty["count"], empty["truncated"]) == ([], 0, False)
+
+
+WINDOW = "from=2026-01-31T12:00:00Z&to=2026-01-31T12:01:00Z"
+
+
+def _replayed(frame: int, second: int, flight: str = FLIGHT, *, inside: bool = True) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(LiveFlight.model_fields),
+        "flight_id": flight,
+        "time": NOW + timedelta(seconds=second),
+        "frame": frame,
+        "inside": inside,
+    }
+
+
+def test_a_replay_is_such_a_sky_at_each_step() -> None:
+    other = "4b1800-67a1b2c3"
+    points = [
+        _replayed(0, -30),
+        _replayed(0, -5, other),
+        _replayed(1, 8, other),
+        _replayed(3, 25, other, inside=False),  # it has left the box
+        _replayed(6, 55, other),
+    ]
+    history = FakeHistory(points=points)
+    answer = _ask(f"/v1/positions?{WINDOW}&step_s=10&bbox=5,45,11,48", history)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    asked = history.asked[0]
+    assert (asked["from_time"], asked["to_time"], asked["step"]) == (
+        NOW,
+        NOW + timedelta(minutes=1),
+        timedelta(seconds=10),
+    )
+    frames = [json.loads(line) for line in answer.text.splitlines()]
+    assert [frame["time"] for frame in frames] == [
+        f"2026-01-31T12:{s // 60:02}:{s % 60:02}.000Z" for s in range(0, 70, 10)
+    ]
+    assert [[p["flight_id"] for p in frame["positions"]] for frame in frames] == [
+        [FLIGHT, other],
+        [FLIGHT, other],
+        [FLIGHT, other],
+        [],  # the first was not heard of for a minute
+        [],
+        [],
+        [other],
+    ]
+    assert frames[1]["positions"][1].keys() == LiveFlight.model_fields.keys()
+    assert [(frame["count"], frame["truncated"]) for frame in frames[:4]] == [(2, False)] * 3 + [(0, False)]
+    cut = _ask(f"/v1/positions?{WINDOW}&limit=1", history).text.splitlines()
+    assert [json.loads(line)["truncated"] for line in cut[:4]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        ("/v1/positions", "time"),
+        ("/v1/positions?from=0", "time"),
+        ("/v1/positions?to=10", "from"),
+        (f"/v1/positions?time=0&{WINDOW}", "time"),
+        ("/v1/positions?from=0&to=3601", "from"),
+        ("/v1/positions?from=0&to=3600&step_s=4", "step_s"),
+        ("/v1/positions?from=10&to=10", "to"),
+        ("/v1/positions?from=0&to=9&step_s=0", "step_s"),
+    ],
+)
+def test_a_replay_that_cannot_be_says_what_to_narrow(url: str, field: str) -> None:
+    history = FakeHistory()
+    answer = _ask(url, history)
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert history.asked == []
+
+
+def test_a_replay_of_too_much_says_what_to_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.replay.MOST_POSITIONS", 13)
+    points = [_replayed(0, 0, f"{number:06x}-67a1b2c3") for number in range(2)] + [_replayed(1, 10)] * 5
+    refused = _ask(f"/v1/positions?{WINDOW}&step_s=10", FakeHistory(points=points))
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "bbox")
+    assert "7 frames of some 2 flights" in refused.json()["detail"]
+    assert "a smaller bbox, a longer step_s or less time" in refused.json()["detail"]
+    assert _ask(f"/v1/positions?{WINDOW}&step_s=20", FakeHistory(points=points)).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_of_flights_has_all_of_them(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.history.LARGEST_PAGE", 2)
+    flights = [dict.fromkeys(HistoryFlight.model_fields) | _flight(number) for number in range(5)]
+    history = FakeHistory(flights)
+    answer = _ask(f"/v1/flights?format={form}&callsign=SWR1", history)
+    lines = answer.text.splitlines()
+    named = [json.loads(line) for line in lines] if form == "ndjson" else list(csv.DictReader(lines))
+    assert [row["flight_id"] for row in named] == [flight["flight_id"] for flight in flights]
+    assert {question["callsign"] for question in history.asked} == {"SWR1"}
+    assert {question["limit"] for question in history.asked} == {2}
+    assert _ask(f"/v1/flights?format={form}&limit=3").status_code == 422
+    assert _ask(f"/v1/flights?format={form}").status_code == 200
 
 
 def test_gaps_of_the_last_day() -> None:
