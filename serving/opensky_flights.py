@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flight_platform.model import parse_flight_id
 from serving.history_answers import Row, dumps
-from serving.history_store import HistoryStore
+from serving.history_store import HistoryStore, gathered
 from serving.opensky_states import FOOT_M
 from serving.parameters import EXAMPLES, Airport, Icao24
 from serving.problems import ProblemError, invalid, responses
@@ -134,11 +134,7 @@ async def track(request: Request, query: Annotated[TrackQuery, Query()], store: 
     found = await store.flights(
         from_time=moment - around, to_time=moment + around, icao24=query.icao24, limit=1, after=None
     )
-    rows = (
-        [row async for portion in store.track(parse_flight_id(found[0]["flight_id"])) for row in portion]
-        if found
-        else []
-    )
+    rows = await gathered(store.track(parse_flight_id(found[0]["flight_id"]))) if found else []
     if not rows:
         raise _nothing()
     body = {
