@@ -36,10 +36,11 @@ from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
 from flight_platform.kafka import now_ms
-from flight_platform.model import Position, address_of, format_flight_id, make_flight_id
+from flight_platform.model import Position, format_flight_id, make_flight_id
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
+from protos.flight.v1.position_pb2 import Position as PositionMessage
 from streaming.sources.base import Batch
 from streaming.spool import Spool
 
@@ -57,24 +58,32 @@ class Fleet:
     def __init__(self, rate: int) -> None:
         self._rate, self._began, self.made = rate, time.monotonic(), 0
 
-    def due(self) -> Iterator[Position]:
-        """The reports that have fallen due since the last call."""
-        now = now_ms()
-        until = min(int((time.monotonic() - self._began) * self._rate), self.made + MOST)
-        for number in range(self.made, until):
-            yield Position(
-                icao24=f"{FIRST_ADDRESS + number % FLIGHTS:06x}",
-                time=now - number // FLIGHTS % 2,
-                received_at=now,
-                latitude=round(40 + number % 1000 / 100, 7),
-                longitude=round(number % FLIGHTS / 1000, 7),
-                altitude_ft=35_000,
-                ground_speed_kt=430.0,
-                track_deg=90.0,
-                callsign=f"TST{number % FLIGHTS}",
-                source="bench",
-            )
-        self.made = max(self.made, until)
+    def due(self) -> range:
+        """The numbers of the reports that have fallen due since the last call."""
+        first = self.made
+        self.made = max(min(int((time.monotonic() - self._began) * self._rate), first + MOST), first)
+        return range(first, self.made)
+
+
+def moment_ms(number: int, now: int) -> int:
+    """The time of a report that is made now; two of one flight may be made in one millisecond."""
+    return now - number // FLIGHTS % 2
+
+
+def report(number: int, now: int) -> Position:
+    """A report of that run."""
+    return Position(
+        icao24=f"{FIRST_ADDRESS + number % FLIGHTS:06x}",
+        time=moment_ms(number, now),
+        received_at=now,
+        latitude=round(40 + number % 1000 / 100, 7),
+        longitude=round(number % FLIGHTS / 1000, 7),
+        altitude_ft=35_000,
+        ground_speed_kt=430.0,
+        track_deg=90.0,
+        callsign=f"TST{number % FLIGHTS}",
+        source="bench",
+    )
 
 
 class Unrepeatable:
@@ -90,7 +99,8 @@ class Unrepeatable:
         """Until told to stop; then says how many reports there were."""
         fleet = Fleet(self._rate)
         while not stop.wait(SLOT_S):
-            positions = list(fleet.due())
+            now = now_ms()
+            positions = [report(number, now) for number in fleet.due()]
             yield Batch(positions=positions, originals=list(positions))
         self._said.write_text(str(fleet.made))
 
@@ -230,13 +240,22 @@ def sinks(kafka_bootstrap: str, folder: Path, rate: int, outage_s: int) -> None:
 
 
 def _produce(settings: Settings, rate: int, stop: threading.Event, sent: list[int]) -> None:
-    """Tracked reports into `flight.positions`, as the tracker writes them."""
+    """Tracked reports into `flight.positions`, as the tracker writes them. Made beforehand save for their times: the
+    sender shares the cores of those whom it feeds."""
     producer = kafka.producer(settings, **{"queue.buffering.max.messages": 1_000_000})
-    fleet, topic, seen = Fleet(rate), settings.topic(TOPIC_POSITIONS), now_ms() // 1000
+    fleet, topic, seen_s = Fleet(rate), settings.topic(TOPIC_POSITIONS), now_ms() // 1000
+    flight_ids = [make_flight_id(FIRST_ADDRESS + number, seen_s) for number in range(FLIGHTS)]
+    keys = [format_flight_id(flight_id) for flight_id in flight_ids]
+    timeless = [stamp_flight_id(encode(report(n, 0)), flight_id) for n, flight_id in enumerate(flight_ids)]
     while not stop.wait(SLOT_S):
-        for position in fleet.due():
-            flight_id = make_flight_id(address_of(position.icao24), seen)
-            producer.produce(topic, stamp_flight_id(encode(position), flight_id), format_flight_id(flight_id))
+        now = now_ms()
+        # What is appended to a message counts instead of what it said before.
+        times = {
+            time_ms: PositionMessage(time=time_ms, received_at=now).SerializeToString() for time_ms in (now, now - 1)
+        }
+        for number in fleet.due():
+            value = timeless[number % FLIGHTS] + times[moment_ms(number, now)]
+            producer.produce(topic, value, keys[number % FLIGHTS])
         producer.poll(0)
     producer.flush(30)
     sent.append(fleet.made)

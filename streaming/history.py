@@ -186,7 +186,8 @@ class HistoryConsumer:
             return
         prepared = prepare(batch)
         if self._land():  # else what is pending is not what it was
-            messages, self._pending = self._pending, []
+            size = len(batch.values)
+            messages, self._pending = self._pending[:size], self._pending[size:]
             self._next |= {number: span.stop for number, span in batch.spans.items()}
             self._under_way = _UnderWay(batch, messages, self._hands.submit(self._carry_out, prepared))
         if self._outage_since is not None:
@@ -234,10 +235,11 @@ class HistoryConsumer:
         self._next |= {number: span.start for number, span in flight.batch.spans.items()}
 
     def _batch(self) -> Batch | None:
-        """What is pending as a batch; None where nothing is."""
-        size = len(self._pending)
-        partitions = np.fromiter((message.partition() for message in self._pending), dtype="i8", count=size)
-        offsets = np.fromiter((message.offset() for message in self._pending), dtype="i8", count=size)
+        """What is pending as a batch, or the first of it; None where nothing is."""
+        taken, left = self._pending[:BATCH_RECORDS], self._pending[BATCH_RECORDS:]
+        size, come_again = len(taken), {message.partition() for message in left}
+        partitions = np.fromiter((message.partition() for message in taken), dtype="i8", count=size)
+        offsets = np.fromiter((message.offset() for message in taken), dtype="i8", count=size)
         spans: dict[int, Span] = {}
         for number in np.unique(partitions).tolist():
             start, read = self._next[number], offsets[partitions == number]
@@ -245,10 +247,11 @@ class HistoryConsumer:
                 log.error("records_out_of_order", partition=number, expected=start, first=int(read[0]))
                 self._forget({number})
                 return self._batch()
-            spans[number] = Span(start=start, stop=max(int(read[-1]) + 1, self._ends.get(number, 0)))
+            behind = 0 if number in come_again else self._ends.get(number, 0)
+            spans[number] = Span(start=start, stop=max(int(read[-1]) + 1, behind))
         if not spans:
             return None
-        values = [message.value() or b"" for message in self._pending]
+        values = [message.value() or b"" for message in taken]
         return Batch(topic=self._topic, spans=spans, values=values, partitions=partitions, offsets=offsets)
 
     def _hold(self) -> None:

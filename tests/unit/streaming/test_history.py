@@ -298,6 +298,24 @@ def test_a_batch_that_fails_comes_again_before_the_one_behind_it(
     assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=2)}]
 
 
+def test_a_batch_is_no_larger_for_an_outage(
+    consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "BATCH_RECORDS", 2)
+    assign(consumer, kafka, 0, 1)
+    postgres.may_go_on.clear()
+    postgres.answers = [psycopg.OperationalError("down")]
+    take(consumer, FakeMessage(0, 0), FakeMessage(1, 40))
+    consumer._write()
+    take(consumer, FakeMessage(0, 1), FakeMessage(0, 2), FakeMessage(0, 3, eof=True))
+    postgres.may_go_on.set()
+    write(consumer)
+    assert [batch.spans for batch in postgres.batches] == [
+        {0: Span(start=0, stop=1), 1: Span(start=40, stop=41)},
+        {0: Span(start=1, stop=3)},
+    ]
+
+
 def test_what_is_revoked_while_it_is_under_way_is_written(
     consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres
 ) -> None:
