@@ -8,19 +8,14 @@ Telling has a sensor of its own, since a receiver that hangs must not keep anybo
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from assets.failing import failed_runs
 from assets.resources import Platform
 from flight_platform import alerts, conditions, credentials, freshness, outbox, refusals
 from flight_platform.alerts import Alert
-from flight_platform.settings import Settings
-
-_LOOK_BACK: Final = timedelta(days=30)  # runs that failed longer ago and were never tried again are old news
-_RUNS: Final = 200
-_UNNAMED: Final = "__ASSET_JOB"  # Dagster's name for a run of assets that no job asked for
 
 
 @dg.sensor(
@@ -58,56 +53,6 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
     wrong = "; ".join(alert.summary for listed in found.values() for alert in listed)
     return dg.SensorResult(
         skip_reason=dg.SkipReason(wrong or "the house is in order"), cursor=json.dumps(refusals.to_json(tallies))
-    )
-
-
-def failed_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Alert]:
-    """An alert for each job whose newest run that has ended has failed: one that succeeds is the all-clear.
-
-    Not Dagster's own run failure sensor: it tells of each failure once and of no recovery, and forgets what happened
-    while it was off.
-    """
-    since = datetime.now(UTC) - _LOOK_BACK
-    failures = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-    newest: dict[str, dg.RunRecord] = {}
-    for record in instance.get_run_records(failures, limit=_RUNS):  # newest first
-        newest.setdefault(_name_of(record.dagster_run), record)
-    return [
-        _alert(name, record, settings)
-        for name, record in sorted(newest.items())
-        if not _has_succeeded_since(instance, name, record)
-    ]
-
-
-def _has_succeeded_since(instance: dg.DagsterInstance, name: str, failure: dg.RunRecord) -> bool:
-    successes = dg.RunsFilter(
-        job_name=failure.dagster_run.job_name,
-        statuses=[dg.DagsterRunStatus.SUCCESS],
-        updated_after=failure.update_timestamp,
-    )
-    return any(_name_of(record.dagster_run) == name for record in instance.get_run_records(successes, limit=_RUNS))
-
-
-def _name_of(run: dg.DagsterRun) -> str:
-    if run.job_name != _UNNAMED:
-        return run.job_name
-    return "+".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or run.job_name
-
-
-def _alert(name: str, record: dg.RunRecord, settings: Settings) -> Alert:
-    run_id = record.dagster_run.run_id
-    ended_at = datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
-    return Alert(
-        key=f"run:{name}",
-        hop="dagster",
-        source="",
-        severity="warning",
-        summary=f"the last run of {name} has failed",
-        since=ended_at,
-        last_good=None,
-        cause=f"see run {run_id}: http://127.0.0.1:{settings.dagster_port}/runs/{run_id}",
-        to_do="Read the run's log; once the cause is mended, run the job again (Re-execute): its success closes this.",
-        code="run_failed",
     )
 
 

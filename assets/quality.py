@@ -25,10 +25,11 @@ from checks import data_docs
 from checks.expectations import Verdict
 from checks.flights import judge_flights
 from checks.hours import judge_hour, last_closed, publish_and_settle, settle
+from checks.incidents import AGREES, PLAUSIBLE, settle_check
 from checks.results import result
 from checks.thresholds import thresholds
 from flight_platform.errors import FlightError
-from flight_platform.history.live_history import agreement
+from flight_platform.history.live_history import Agreement, agreement
 from flight_platform.history.partitions import start_of_hour
 from flight_platform.history.progress import progress
 from flight_platform.history.verdicts import accept_hour, take_unreported
@@ -123,6 +124,8 @@ def flights_are_plausible(platform: Platform) -> dg.AssetCheckResult:
     """Great Expectations over ops.judged_flights."""
     settings = platform.settings()
     verdicts_found, html = judge_flights(settings.postgres_url.get_secret_value(), thresholds().flights)
+    with platform.connect(settings) as connection:
+        settle_check(connection, settings, PLAUSIBLE, verdicts_found, datetime.now(UTC))
     passed = all(verdict.passed for verdict in verdicts_found)
     page = data_docs.publish(settings, "flights.html", "Flights derived in the last day", html, passed=passed)
     return result(verdicts_found, more={"Data Docs": dg.MetadataValue.url(page)})
@@ -138,16 +141,21 @@ def live_agrees_with_history(platform: Platform) -> dg.AssetCheckResult:
     settings, limits = platform.settings(), thresholds().live
     with platform.connect(settings) as connection:
         found = agreement(settings, connection, settled_s=limits.settled_s)
+        told = _agreement(found, limits.share)
+        settle_check(connection, settings, AGREES, [told], datetime.now(UTC))
+    return result([told], more={"not live": len(found.not_live), "not in history": len(found.not_in_history)})
+
+
+def _agreement(found: Agreement, share: float) -> Verdict:
     different = [*found.not_live, *found.not_in_history]
-    told = Verdict(
+    return Verdict(
         name="live and history agree",
-        passed=found.share >= limits.share,
+        passed=found.share >= share,
         observed=f"{found.share:.2%} of {found.flights} flights of the last minute",
         unexpected=len(different),
         sample=tuple({"flight_id": format_flight_id(flight)} for flight in different[:5]),
         problem=found.problem,
     )
-    return result([told], more={"not live": len(found.not_live), "not in history": len(found.not_in_history)})
 
 
 with accepted():

@@ -10,25 +10,27 @@ run every 5 s; an interval of 1 s means each of these rounds, one of 5 s would m
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
 
+from assets.failing import SENSOR, TELLER, failing_ticks
 from assets.hours import KEY as HOURS_KEY
 from assets.hours import due_hours, stretches
 from assets.partitions import key_of, range_tags
 from assets.resources import Platform
 from assets.schedules import AIRPORTS_KEY, is_busy, load_airports, look_at_hours
 from assets.streams import ASSET_OF, CHECK, STREAMS, hops_of
-from flight_platform import freshness, watchman
+from flight_platform import alerts, freshness, watchman
 from flight_platform.freshness import Hop, Sighting
 from flight_platform.names import Stage
 
 _STARTED_AT: Final = datetime.now(UTC)
 _COUNTED_TWICE: Final = frozenset({"batches", "late", "filled"})  # what a stage counts beside its records
 REPORT_EVERY_S: Final = 60.0
+LOOK_AFTER_EVERY_S: Final = 30.0
 RUNS_A_ROUND: Final = 4  # stretches of hours asked for at once; the next round asks for more
 _STAGES: Final = {
     key: [s for s, k in ASSET_OF.items() if k == key and s is not Stage.SOURCE] for key in ASSET_OF.values()
@@ -42,6 +44,8 @@ class Cursor:
     memory: freshness.Memory | None = None
     reported: dict[str, tuple[float, int]] = field(default_factory=dict)  # asset: when, and records up to then
     stopped: dict[str, list[str]] = field(default_factory=dict)  # asset: hops that its check says have stopped
+    looked_after_at: float = 0.0  # when it was last asked whether other sensors fail
+    nobody_is_told: bool = False  # since the sensor that tells people fails
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
@@ -49,14 +53,20 @@ class Cursor:
         try:
             data = json.loads(text or "{}")
             reported = {asset: (float(at), int(records)) for asset, (at, records) in data["reported"].items()}
-            return cls(memory=freshness.Memory.from_json(data["memory"]), reported=reported, stopped=data["stopped"])
+            return cls(
+                memory=freshness.Memory.from_json(data["memory"]),
+                reported=reported,
+                stopped=data["stopped"],
+                looked_after_at=float(data["looked_after_at"]),
+                nobody_is_told=bool(data["nobody_is_told"]),
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def write(self) -> str:
         """As text."""
-        memory = self.memory and self.memory.to_json()
-        return json.dumps({"memory": memory, "reported": self.reported, "stopped": self.stopped})
+        told = asdict(replace(self, memory=None))
+        return json.dumps(told | {"memory": self.memory and self.memory.to_json()})
 
 
 @dg.sensor(
@@ -64,7 +74,8 @@ class Cursor:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Reads the heartbeats of all processes: reports the streams once a minute, opens an incident for a hop that "
-        "has stopped and closes it when it moves again, and writes down what was lost for good."
+        "has stopped and closes it when it moves again, and writes down what was lost for good. Looks after the other "
+        "sensors and schedules: one that fails each time is an incident."
     ),
 )
 def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
@@ -74,7 +85,14 @@ def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
     with platform.connect(settings) as connection:
         done = watchman.go_round(connection, settings, cursor.memory)
         sighting = done.sighting
-        freshness.sign_of_life(connection, settings.instance, _STARTED_AT, f"{len(done.changes.open)} open incidents")
+        if sighting.now.timestamp() - cursor.looked_after_at >= LOOK_AFTER_EVERY_S:
+            failing = failing_ticks(context.instance, settings, sighting.now)
+            alerts.settle(connection, failing, alerts.receivers(settings), kind=SENSOR)
+            cursor.looked_after_at = sighting.now.timestamp()
+            cursor.nobody_is_told = any(alert.key == f"{SENSOR}:{TELLER}" for alert in failing)
+        if not cursor.nobody_is_told:  # else somebody outside has to call: see DagsterDown
+            note = f"{len(done.changes.open)} open incidents"
+            freshness.sign_of_life(connection, settings.instance, _STARTED_AT, note)
         freshness.sweep(connection, sighting.now)
     cursor.memory = sighting.memory
     events: list[dg.AssetCheckEvaluation | dg.AssetMaterialization] = [

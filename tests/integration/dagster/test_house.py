@@ -1,5 +1,7 @@
 """The sensors `house` and `tell` on a real database, with an instance of Dagster in a folder."""
 
+import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,10 +9,22 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
 from dagster._core.storage.defs_state.base import set_defs_state_storage
+from dagster_shared.error import SerializableErrorInfo
 
-from assets.alerts import failed_runs, house, tell
+from assets.alerts import house, tell
+from assets.failing import failed_runs, failing_ticks
 from assets.resources import Platform
+from assets.sensors import heartbeats
 from flight_platform import credentials, edge
 from flight_platform.history.partitions import ensure_ahead
 from flight_platform.settings import Settings
@@ -99,6 +113,89 @@ def test_a_job_is_red_from_a_run_that_fails_to_one_that_succeeds(instance: dg.Da
     assert run(fails=False) == []
     assert run(fails=True) == ["run:nightly"]
     assert run(fails=False) == []
+
+
+SENSORS = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("assets.definitions"), "__repository__")
+
+
+class Ticks:
+    """A sensor or schedule whose ticks Dagster has written down."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, name: str, kind: InstigatorType = InstigatorType.SENSOR, *, on: bool = True
+    ) -> None:
+        status = InstigatorStatus.DECLARED_IN_CODE if on else InstigatorStatus.STOPPED
+        schedule = ScheduleInstigatorData("0 0 * * *") if kind is InstigatorType.SCHEDULE else None
+        state = InstigatorState(RemoteInstigatorOrigin(SENSORS, name), kind, status, schedule)
+        self._instance, self._state = instance, instance.add_instigator_state(state)
+
+    def add(self, *succeeded: bool, minutes_ago: float = 0) -> None:
+        """So they ended, the newest last."""
+        for good in succeeded:
+            tick = TickData(
+                instigator_origin_id=self._state.instigator_origin_id,
+                instigator_name=self._state.name,
+                instigator_type=self._state.instigator_type,
+                status=TickStatus.SKIPPED if good else TickStatus.FAILURE,
+                timestamp=time.time() - 60 * minutes_ago,
+                error=None if good else SerializableErrorInfo("Traceback\nKeyError: 'a test'\n", [], "KeyError"),
+                selector_id=self._state.selector_id,
+            )
+            self._instance.create_tick(tick)
+
+
+def test_a_sensor_is_named_when_its_last_ticks_have_failed_and_a_schedule_too(instance: dg.DagsterInstance) -> None:
+    def named() -> list[tuple[str, str, str]]:
+        found = failing_ticks(instance, Settings.read(), datetime.now(UTC))
+        return sorted((alert.key, alert.severity, alert.cause) for alert in found)
+
+    Ticks(instance, "off", on=False).add(False, False, False)
+    Ticks(instance, "renamed").add(False, False, False, minutes_ago=120)
+    house_ticks, verdicts = Ticks(instance, "house"), Ticks(instance, "verdicts")
+    nightly_ticks = Ticks(instance, "nightly", InstigatorType.SCHEDULE)
+    house_ticks.add(True, False, False)
+    nightly_ticks.add(True, False, minutes_ago=1440)
+    verdicts.add(False, False, True, False)
+    assert named() == []
+    house_ticks.add(False)
+    nightly_ticks.add(False)
+    problem = "KeyError: 'a test'"
+    assert named() == [("sensor:house", "critical", problem), ("sensor:nightly", "warning", problem)]
+    house_ticks.add(True)
+    assert [key for key, *_ in named()] == ["sensor:nightly"]
+
+
+def test_the_watchman_looks_after_the_other_sensors_and_calls_for_help_where_nobody_is_told(
+    database: DatabaseUrls, instance: dg.DagsterInstance, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    platform = Platform(overrides={"postgres_url": database["postgres_url"], "var": str(tmp_path)})
+
+    def look_around(cursor: str | None) -> str:
+        connection.execute("DELETE FROM ops.heartbeats")
+        context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"platform": platform})
+        result = heartbeats(context)
+        assert isinstance(result, dg.SensorResult)
+        later = json.loads(result.cursor or "{}")
+        return json.dumps(later | {"looked_after_at": later["looked_after_at"] - 60})
+
+    def signed() -> bool:
+        return connection.execute("SELECT FROM ops.heartbeats WHERE stage = 'dagster'").fetchone() is not None
+
+    house_ticks, tell_ticks = Ticks(instance, "house"), Ticks(instance, "tell")
+    house_ticks.add(False, False, False)
+    tell_ticks.add(True)
+    cursor = look_around(None)
+    assert open_keys(connection) == ["sensor:house"]
+    assert signed()
+    house_ticks.add(True)
+    tell_ticks.add(False, False, False)
+    cursor = look_around(cursor)
+    assert open_keys(connection) == ["sensor:tell"]
+    assert not signed(), "the processes tell how old its word is, and Prometheus calls"
+    tell_ticks.add(True)
+    look_around(cursor)
+    assert open_keys(connection) == []
+    assert signed()
 
 
 def test_a_password_that_expires_within_two_weeks_is_told(connection: psycopg.Connection) -> None:

@@ -35,6 +35,16 @@ def asked(check: dg.AssetChecksDefinition, platform: Platform) -> dg.AssetCheckR
     return result
 
 
+def away(platform: Platform) -> Platform:
+    """Its live server does not answer."""
+    return Platform(overrides={**platform.overrides, "tile38_urls": "redis://127.0.0.1:1"})
+
+
+def red(connection: psycopg.Connection) -> list[str]:
+    """The incidents that are open."""
+    return [key for (key,) in connection.execute("SELECT key FROM ops.incidents WHERE closed_at IS NULL")]
+
+
 def test_live_and_history_agree_or_the_flights_are_named(
     database: DatabaseUrls, connection: psycopg.Connection, platform: Platform, tmp_path: Path
 ) -> None:
@@ -47,14 +57,20 @@ def test_live_and_history_agree_or_the_flights_are_named(
         with live_writer(settings, flights[1:]):
             fill(connection, flights[:-1])
             result = asked(live_agrees_with_history, here)
+            assert red(connection) == ["agrees:live"]
+            asked(live_agrees_with_history, away(platform))
+            assert red(connection) == ["agrees:live"], "what cannot be told is no all-clear"
+        with live_writer(settings, flights):
+            fill(connection, flights[-1:])
+            assert asked(live_agrees_with_history, here).passed
+            assert red(connection) == []
     assert not result.passed
     assert result.description == "live and history agree: 90.00% of 20 flights of the last minute"
     assert (result.metadata["not live"].value, result.metadata["not in history"].value) == (1, 1)
 
 
 def test_where_the_live_store_is_away_it_cannot_be_told_and_that_is_no_failure(platform: Platform) -> None:
-    away = Platform(overrides={**platform.overrides, "tile38_urls": "redis://127.0.0.1:1"})
-    result = asked(live_agrees_with_history, away)
+    result = asked(live_agrees_with_history, away(platform))
     assert result.passed
     assert "did not answer" in (result.description or "")
 
@@ -71,9 +87,14 @@ def test_flights_that_cannot_be_are_found_with_their_page(
     fill(connection, slow)
     derive_hour(connection, hour, Airports([]), datetime.now(UTC))
     assert asked(flights_are_plausible, platform).passed
+    assert red(connection) == []
     connection.execute("UPDATE history.flights SET distance_nm = 90000")
     result = asked(flights_are_plausible, platform)
     assert not result.passed
+    assert red(connection) == ["plausible:flights"]
     assert "speed_by_distance_kt is possible" in (result.description or "")
     assert result.metadata["Data Docs"].value == "http://127.0.0.1:8082/quality/flights.html"
     assert "speed_by_distance_kt" in (tmp_path / "quality" / "flights.html").read_text()
+    connection.execute("DELETE FROM history.flights")
+    assert asked(flights_are_plausible, platform).passed
+    assert red(connection) == []

@@ -80,7 +80,11 @@ def test_a_process_that_begins_to_count_anew_has_no_rate() -> None:
 def test_the_cursor_comes_back_as_it_was_written() -> None:
     pulse = Pulse(good_at=1.0, moved_at=2.0, resumed_at=3.0, behind_s=float("inf"))
     cursor = Cursor(
-        memory=Memory(at=4.0, pulses={"track": pulse}), reported={"kafka/reports": (1.0, 2)}, stopped={"a": ["track"]}
+        memory=Memory(at=4.0, pulses={"track": pulse}, open_names=("track",)),
+        reported={"kafka/reports": (1.0, 2)},
+        stopped={"a": ["track"]},
+        looked_after_at=5.0,
+        nobody_is_told=True,
     )
     assert Cursor.read(cursor.write()) == cursor
 

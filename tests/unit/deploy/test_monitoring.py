@@ -76,6 +76,9 @@ def test_what_the_dashboard_asks_for_is_told_by_the_processes() -> None:
         assert f"`{metric.removesuffix('_bucket')}`" in told, metric
 
 
-@pytest.mark.parametrize("kind", ["partitions", "disk", "credentials", "credits", "loss", "store", "run", "hour"])
+@pytest.mark.parametrize(
+    "kind",
+    ["partitions", "disk", "credentials", "credits", "loss", "store", "run", "hour", "sensor", "plausible", "agrees"],
+)
 def test_each_kind_of_incident_has_its_runbook(kind: str) -> None:
     assert (RUNBOOKS / f"{kind}.md").is_file()
