@@ -155,10 +155,10 @@ def _servers(listed: list[Instance]) -> dict[str, str]:
         for one in listed
         if one.grpc_port is not None
     )
-    tiles = (
-        f"    server tiles-{one.number} 127.0.0.1:{one.active_port} track active/active-{one.number}" for one in listed
+    shared = (
+        f"    server shared-{one.number} 127.0.0.1:{one.active_port} track active/active-{one.number}" for one in listed
     )
-    return {"active": active, "history": history, "grpc": "\n".join(grpc), "tiles": "\n".join(tiles)}
+    return {"active": active, "history": history, "grpc": "\n".join(grpc), "shared": "\n".join(shared)}
 
 
 def _replicas(settings: Settings) -> str:

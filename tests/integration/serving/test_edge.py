@@ -241,24 +241,42 @@ def test_websockets_go_through(edge: Edge) -> None:
         assert json.loads(websocket.recv(WITHIN_S)) == {"event": "reset"}
 
 
-def test_a_crowd_at_a_tile_is_answered_from_the_cache(edge: Edge) -> None:
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        (TILE, "/v1/live/tiles/{z}/{x}/{y}.{suffix}"),
+        ("/v1/live?bbox=5,45,11,48", "/v1/live"),
+        ("/data/aircraft.json", "/data/aircraft.json"),
+        ("/api/states/all?lamin=45&lomin=5&lamax=48&lomax=11", "/api/states/all"),
+    ],
+)
+def test_a_crowd_that_asks_the_same_is_answered_from_the_cache(edge: Edge, path: str, route: str) -> None:
     def asked() -> float:
-        wanted = 'flight_http_requests_total{code="200",method="GET",route="/v1/live/tiles/{z}/{x}/{y}.{suffix}"}'
+        wanted = f'flight_http_requests_total{{code="200",method="GET",route="{route}"}}'
         lines = [line for one in edge.actives.values() for line in one.client.get("/metrics").text.splitlines()]
         return sum(float(line.split()[-1]) for line in lines if line.startswith(wanted))
 
     with filled(edge.settings, position(0x3C6444, 46.5, 8.0)):
-        wait_until(lambda: edge.client.get(TILE).json()["count"] >= 1, WITHIN_S, "the flight to be in the tile")
+        wait_until(lambda: "3c6444" in edge.client.get(path).text, WITHIN_S, "the flight to be told")
         before = asked()
-        answers = [edge.client.get(TILE) for _ in range(200)]
+        answers = [edge.client.get(path) for _ in range(100)]
         seconds = sum(answer.elapsed.total_seconds() for answer in answers)
         assert {answer.status_code for answer in answers} == {200}
         assert any("age" in answer.headers for answer in answers)
         assert {answer.headers["Access-Control-Allow-Origin"] for answer in answers} == {"*"}
         assert before > 0
         assert asked() - before <= 2 * seconds + 4  # one a second, or two where the cache's second is cut short
-        again = edge.client.get(TILE, headers={"If-None-Match": answers[-1].headers["ETag"]})
-        assert again.status_code == 304
+        if path == TILE:
+            again = edge.client.get(path, headers={"If-None-Match": answers[-1].headers["ETag"]})
+            assert again.status_code == 304
+
+
+def test_a_form_that_is_named_is_never_answered_with_another_from_the_cache(edge: Edge) -> None:
+    path = "/v1/live?bbox=5,45,11,48"
+    for accept in ("application/json", "application/geo+json", "application/x-protobuf", "*/*") * 2:
+        answer = edge.client.get(path, headers={"Accept": accept})
+        assert answer.headers["Content-Type"].partition(";")[0] == accept.replace("*/*", "application/json")
+        assert answer.headers["Vary"] == "accept, accept-encoding"
 
 
 def test_an_address_that_asks_too_much_is_told_when_to_go_on_and_a_key_allows_more(edge: Edge) -> None:
