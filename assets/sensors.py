@@ -88,6 +88,7 @@ def heartbeats(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
         if sighting.now.timestamp() - cursor.looked_after_at >= LOOK_AFTER_EVERY_S:
             failing = failing_ticks(context.instance, settings, sighting.now)
             alerts.settle(connection, failing, alerts.receivers(settings), kind=SENSOR)
+            freshness.forget_listening(connection, sighting.now)
             cursor.looked_after_at = sighting.now.timestamp()
             cursor.nobody_is_told = any(alert.key == f"{SENSOR}:{TELLER}" for alert in failing)
         if not cursor.nobody_is_told:  # else somebody outside has to call: see DagsterDown

@@ -28,6 +28,7 @@ from flight_platform.watermarks import advance
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
+KEEP_LISTENING: Final = timedelta(days=90)
 KEEP_DEAD: Final = timedelta(minutes=5)  # how long the row of a dead process with a living successor is kept
 _GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one report a minute is no recovery
 _UNSEEN_S: Final = 30.0  # a look that comes so late on a busy machine still continues the last one
@@ -210,6 +211,11 @@ def sweep(connection: psycopg.Connection[Any], now: datetime) -> int:
     """Removes the rows of dead processes that have a living successor, or that nobody waits for; returns how many."""
     arguments = {"now": now, "keep": KEEP_DEAD, "alive": timedelta(seconds=ALIVE_S), "unmissed": f"%{BACKFILL_SUFFIX}"}
     return connection.execute(query("freshness_sweep"), arguments).rowcount
+
+
+def forget_listening(connection: psycopg.Connection[Any], now: datetime) -> int:
+    """Removes what tells who listened long ago; returns how many rows."""
+    return connection.execute(query("listening_sweep"), {"now": now, "keep": KEEP_LISTENING}).rowcount
 
 
 def sign_of_life(connection: psycopg.Connection[Any], instance: str, started_at: datetime, note: str) -> None:

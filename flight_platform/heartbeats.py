@@ -11,6 +11,7 @@ import json
 import math
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,15 +22,17 @@ from importlib.resources import files
 import psycopg
 import structlog
 
-from flight_platform.names import Stage
+from flight_platform.names import BACKFILL_SUFFIX, Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_AGE
 
 log = structlog.get_logger()
 
 _UPSERT = (files("flight_platform") / "sql/queries/heartbeat.sql").read_text()
+_NOTE_LISTENING = (files("flight_platform") / "sql/queries/listening_note.sql").read_text()
 _DELETE = "DELETE FROM ops.heartbeats WHERE stage = %(stage)s AND instance = %(instance)s AND source = %(source)s"
 BEAT_S = 1.0
+LISTENING_S = 60.0  # how often a feed writes down that it listens, beside its heartbeat: a successor overwrites that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Heartbeat:
         self.then: Callable[[psycopg.Connection, float | None], object] = lambda _connection, _watchman_age_s: None
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
+        self._noted_at = time.monotonic()
         self._stop = threading.Event()
         self._on_purpose = True
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -95,6 +99,8 @@ class Heartbeat:
                         connect_timeout=3,
                         application_name=f"{self.instance} heartbeat",
                     )
+                if time.monotonic() - self._noted_at >= LISTENING_S:
+                    self._note_listening(connection)
                 self._go_on(connection, self._tell(connection.execute(_UPSERT, self._row()).fetchone()))
                 reported = False
             except psycopg.Error as error:
@@ -109,6 +115,7 @@ class Heartbeat:
             self._stop.wait(BEAT_S)
         if connection is not None:
             with suppress(psycopg.Error), connection:
+                self._note_listening(connection)
                 if self._on_purpose:
                     connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
 
@@ -119,6 +126,12 @@ class Heartbeat:
             raise
         except Exception:  # whatever it is: a process that does not beat any more counts as dead
             log.exception("after_heartbeat_failed")
+
+    def _note_listening(self, connection: psycopg.Connection) -> None:
+        """Of a feed: until when it has heard its source. A backfill's is a recording: it does not tell who listened."""
+        self._noted_at = time.monotonic()
+        if self.stage is Stage.FEED and self.source_clock_ms is not None and not self.source.endswith(BACKFILL_SUFFIX):
+            connection.execute(_NOTE_LISTENING, self._row())
 
     def _tell_sources(self) -> None:
         """How far this hop is with each source, in the metrics: of a feed, with its own."""

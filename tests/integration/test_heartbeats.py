@@ -31,11 +31,15 @@ def test_row_is_renewed_and_taken_away(postgres_server: EmbeddedPostgres) -> Non
         beat.start()
         wait_until(lambda: rows(urls["postgres_url"]), 30, "the first beat")
         beat.watermark_ms, beat.lag_records, beat.note = 1_700_000_000_500, 7, "running"
+        beat.source_clock_ms = 1_700_000_000_700
         beat.counts["accepted"] += 3
         expected = ("feed", "feed-1", "paris", datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC), 7, {"accepted": 3})
         wait_until(lambda: rows(urls["postgres_url"]) == [(*expected, "running", True)], 30, "the next beat")
         beat.stop()
         assert rows(urls["postgres_url"]) == []
+        with psycopg.connect(urls["postgres_url"]) as connection:
+            heard = connection.execute("SELECT source, instance, heard_to FROM ops.listening").fetchall()
+        assert heard == [("paris", "feed-1", datetime(2023, 11, 14, 22, 13, 20, 700_000, UTC))], "it outlives the run"
 
 
 def test_postgres_away_is_no_reason_to_stop() -> None:

@@ -133,34 +133,51 @@ def test_past_hours_are_looked_at_in_one_run_and_the_bad_one_is_red_until_it_is_
     assert "accepted by ada: a test bench" in (tmp_path / "quality" / "index.html").read_text()
 
 
-def test_an_hour_without_rows_is_missing_or_quiet_and_missing_ones_in_a_row_are_one_incident(
+def test_an_hour_without_rows_is_missing_empty_or_quiet_and_missing_ones_in_a_row_are_one_incident(
     platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
 ) -> None:
-    hours = [NEWEST - n * HOUR for n in (2, 1, 0)]
+    hours = [NEWEST - n * HOUR for n in (3, 2, 1, 0)]
     connection.execute("INSERT INTO ops.offsets VALUES ('flight.positions', 0, 10)")
     connection.execute(
         "INSERT INTO ops.ledger (topic, kafka_partition, from_offset, to_offset, written_at, records, rows, repeats,"
         " quarantined, late) VALUES ('flight.positions', 0, 0, 10, %s, 10, 10, 0, 0, 0)",
         [hours[0] + timedelta(minutes=5)],
     )
-    # A feed that came back: its source was heard during the last hour alone.
+    # A feed that came back: its source was heard during the last two hours alone, within which it was started anew.
+    restarted = hours[3] + timedelta(minutes=20)
+    connection.execute(
+        "INSERT INTO ops.listening (source, instance, started_at, heard_to) VALUES"
+        " ('paris', 'feed-1', %s, %s), ('paris', 'feed-1', %s, %s)",
+        [hours[0], hours[1] + 0.9 * HOUR, hours[2] - timedelta(seconds=1), restarted - timedelta(seconds=70)],
+    )
     connection.execute(
         "INSERT INTO ops.heartbeats (stage, instance, source, started_at, beat_at, source_clock, rss_bytes, pid)"
         " VALUES ('feed', 'feed-1', 'paris', %s, now(), now(), 1, 1)",
-        [hours[2] - timedelta(seconds=1)],
+        [restarted],
+    )
+    connection.execute(
+        "INSERT INTO ops.gaps (hop, from_time, to_time, reason) VALUES ('history', %s, %s, 'a test')",
+        [hours[0], hours[0] + timedelta(minutes=1)],
     )
     (request,) = asked(instance, platform)
     assert isinstance(request, dg.RunRequest)
     assert request.tags == range_tags(hours[0], hours[-1])
+    for day in range(1, 4):  # usual are many rows in the third hour, and few in the last
+        for hour, rows in ((hours[2], 50_000), (hours[3], 3)):
+            connection.execute(
+                "INSERT INTO ops.hours (hour, rows, checked_at, passed, compacted_at)"
+                " VALUES (%s, %s, now(), true, now())",
+                [hour - day * 24 * HOUR, rows],
+            )
     result = look(instance, platform, hours[0], hours[-1])
     volume = {e.partition: e for e in result.get_asset_check_evaluations() if e.check_name == "volume"}
     presence = [volume[key_of(hour)].metadata["presence"].value for hour in hours]
-    assert presence == ["missing", "missing", "quiet"]
-    assert [volume[key_of(hour)].passed for hour in hours] == [False, False, True]
-    assert incidents(connection) == [(f"hour:{hours[0]:%Y-%m-%dT%H}", True)]
-    summary = connection.execute("SELECT summary FROM ops.incidents").fetchone()
-    assert summary is not None
-    assert summary[0].startswith("2 hours from")
+    assert presence == ["missing", "missing", "empty", "quiet"]
+    assert [volume[key_of(hour)].passed for hour in hours] == [False, False, False, True]
+    assert incidents(connection) == [(f"hour:{hours[0]:%Y-%m-%dT%H}", True), (f"hour:{hours[2]:%Y-%m-%dT%H}", True)]
+    summaries = connection.execute("SELECT summary FROM ops.incidents ORDER BY incident_id").fetchall()
+    assert summaries[0][0].startswith("2 hours from")
+    assert "there are as many rows as usual" in summaries[1][0]
 
 
 def test_an_hour_that_was_mended_is_rechecked_and_the_checks_say_so(
