@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -24,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, Final, NoReturn, Self
 
 from flight_platform.errors import FlightError, ServerUnavailableError, ToolMissingError
 
@@ -34,6 +35,8 @@ HOST = "127.0.0.1"  # embedded servers are for this machine alone
 POLL_S = 0.02
 LOG_TAIL_LINES = 15
 PROGRESS_EVERY_S = 5.0
+_NOT_FOR_CLIENTS: Final = range(20_000, 32_768)  # Linux gives outgoing connections those from 32768 on
+_TRIES: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +73,19 @@ def require_tool(program: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback that nobody listens on at the moment; a server that comes back will find it free.
+
+    It is none of those that the system gives to outgoing connections: one of them would take the place of a server that
+    is down for a moment.
+    """
+    for port in random.SystemRandom().sample(_NOT_FOR_CLIENTS, _TRIES):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no port of {_TRIES} tried between {_NOT_FOR_CLIENTS.start} and {_NOT_FOR_CLIENTS.stop} is free")
 
 
 def is_listening(port: int) -> bool:

@@ -115,6 +115,14 @@ def test_a_taken_port_is_said_at_once(tmp_path: Path) -> None:
             server.start()
 
 
+def test_no_outgoing_connection_takes_the_port_of_a_server_that_is_down() -> None:
+    first_for_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        assert port < first_for_clients
+        assert port not in {free_port() for _ in range(20)}
+
+
 def test_starting_twice_is_starting_once(tmp_path: Path) -> None:
     with Listener(tmp_path, free_port()) as server:
         pid = server.pid
