@@ -118,7 +118,7 @@ class Outlet:
         self._again: deque[_Flight] = deque()  # without a spool: to be sent again
         self._held = spool is not None  # into the spool, not into the producer
         self._answered = float("-inf")  # when Kafka last acknowledged anything
-        self._held_since = 0.0
+        self._held_since = time.monotonic()
         self._retry_at = 0.0
         self._tell_at = 0.0
         self._complaints = _Complaints(beat.source)
@@ -344,6 +344,8 @@ class Outlet:
         INGEST_HELD.labels(self._beat.source).set(waiting)
         self._beat.lag_records = waiting + len(self._producer)
         away = self._is_silent() or (self._held and time.monotonic() - self._answered > PATIENCE_S)
+        if away and self._open_to() != 0 and time.monotonic() - self._held_since > PATIENCE_S:
+            self._complaints.silent()  # it may have been so from the start
         self._beat.note = NOTE_HOLDING if self._open_to() == 0 else "waiting for Kafka" if away else "running"
 
 
@@ -353,11 +355,13 @@ class _Complaints:
     def __init__(self, source: str) -> None:
         self._source, self._records, self._next_at, self._slow_next_at = source, 0, 0.0, 0.0
         self._said = False  # and not yet that it is over
+        self._said_silent = False
         INGEST_OVERFLOWED.labels(source)  # 0 until it happens: what is absent raises no alert
 
     def silent(self) -> None:
-        log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
-        self._said = True
+        if not self._said_silent:
+            log.warning("kafka_is_silent", for_s=PATIENCE_S, hint="what comes is held on disk until it answers")
+        self._said = self._said_silent = True
 
     def slow(self, on_their_way: int) -> None:
         if time.monotonic() >= self._slow_next_at:
@@ -368,7 +372,7 @@ class _Complaints:
     def over(self, after_s: float) -> None:
         if self._said:
             log.info("kafka_takes_all_again", after_s=round(after_s, 1))
-        self._said = False
+        self._said = self._said_silent = False
 
     def overflowed(self, records: int, held_bytes: int) -> None:
         INGEST_OVERFLOWED.labels(self._source).inc(records)

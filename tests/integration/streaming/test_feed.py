@@ -15,12 +15,13 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from flight_platform import kafka
+from flight_platform import freshness, kafka
 from flight_platform.codec import decode
 from flight_platform.embedded.kafka import EmbeddedKafka
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
-from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS
+from flight_platform.freshness import Cause
+from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
 from tests.feeds import Receiver, feeding
@@ -58,6 +59,23 @@ def heartbeat(database: DatabaseUrls) -> dict[str, Any]:
 
 def accepted(database: DatabaseUrls) -> int:
     return int(heartbeat(database).get("counters", {}).get("accepted", 0))
+
+
+def blamed(database: DatabaseUrls) -> set[tuple[Stage, Cause]]:
+    """Whom freshness names of source and feed, from the first look at which it names one on."""
+    memory: freshness.Memory | None = None
+    named = set[tuple[Stage, Cause]]()
+
+    def look(connection: psycopg.Connection) -> bool:
+        nonlocal memory
+        sighting = freshness.look(connection, memory, [], threshold_s=2.0)
+        memory = sighting.memory
+        named.update((s.stage, s.cause) for s in sighting.stalls if s.stage in {Stage.SOURCE, Stage.FEED})
+        return bool(named)
+
+    with psycopg.connect(database["postgres_url"], autocommit=True) as connection:
+        wait_until(lambda: look(connection), 20, "somebody is named")
+    return named
 
 
 def in_kafka(settings: Settings) -> list[tuple[str, int]]:
@@ -144,6 +162,7 @@ def test_kafka_is_killed_and_comes_back(own_kafka: EmbeddedKafka, database: Data
         wait_until(lambda: heartbeat(database)["note"] == "waiting for Kafka", 30)
         watermark, lag = heartbeat(database)["watermark"], heartbeat(database)["lag_records"]
         wait_until(lambda: heartbeat(database)["lag_records"] > lag + 2_000, 20, "the lag is seen to grow")
+        assert blamed(database) == {(Stage.FEED, Cause.KAFKA_UNREACHABLE)}
         assert heartbeat(database)["watermark"] == watermark, "it moves by acknowledgement alone"
         own_kafka.start()
         own_kafka.wait_ready()
@@ -167,6 +186,8 @@ def test_kafka_is_down_from_start_to_stop(own_kafka: EmbeddedKafka, database: Da
         with feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
             wait_until(lambda: accepted(database) > 2_000, 20, "it takes what comes")
             assert heartbeat(database)["note"] == "waiting for Kafka"
+            wait_until(lambda: feed.said("kafka_is_silent"), 20, "what it holds is not said to be the source's fault")
+            assert blamed(database) == {(Stage.FEED, Cause.KAFKA_UNREACHABLE)}
             receiver.sending.clear()
             wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
             assert feed.terminate() == 0
