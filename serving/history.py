@@ -155,7 +155,12 @@ class BandQuery(parameters.Query):
 class TrackQuery(parameters.Query):
     """Parameters of a track."""
 
-    format: str = Field("json", description=f"one of {', '.join(TRACKS)}", examples=[EXAMPLES["format"]])
+    format: str = Field(  # any text, so that one that there is not is a problem of its own
+        "json",
+        description=f"one of {', '.join(TRACKS)}",
+        examples=[EXAMPLES["format"]],
+        json_schema_extra={"enum": list(TRACKS)},
+    )
     error_m: float | None = Field(
         None,
         ge=1,

@@ -7,7 +7,7 @@ SELECT
 FROM (
     SELECT *, lag(inside, 1, false) OVER (PARTITION BY flight_key ORDER BY frame) AS was_inside
     FROM (
-        SELECT DISTINCT ON (frame, flight_key)
+        SELECT DISTINCT ON (flight_key, frame)
             *,
             %(west)s::double precision IS NULL
             OR latitude BETWEEN %(south)s AND %(north)s
@@ -23,7 +23,7 @@ FROM (
             WHERE p.time > %(from_time)s AND p.time <= %(to_time)s
                 AND p.hour BETWEEN analytics.hour_of(%(from_time)s) AND analytics.hour_of(%(to_time)s)
         ) AS stepped
-        ORDER BY frame, flight_key, time DESC
+        ORDER BY flight_key, frame, time DESC
     ) AS newest
 ) AS told
 WHERE inside OR was_inside

@@ -407,32 +407,43 @@ def _worker(edge: Edge) -> int:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
-def test_one_instance_gone_is_no_failed_request(edge: Edge, how: signal.Signals) -> None:
+def test_one_instance_after_the_other_gone_is_no_failed_request(edge: Edge, how: signal.Signals) -> None:
+    """Clients keep their connections: some speak HTTP/1.1, and some HTTP/2 over TLS."""
     done = threading.Event()
-    told: list[int | str] = []
+    told: list[tuple[str, int | str]] = []
+    tls = ssl.create_default_context(cafile=certificate(edge.settings))
 
-    def ask() -> None:
-        with httpx.Client(base_url=edge.url, headers={"X-API-Key": edge.key}, timeout=WITHIN_S) as client:
+    def ask(base_url: str, http2: bool) -> None:
+        headers = {"X-API-Key": edge.key}
+        with httpx.Client(base_url=base_url, headers=headers, timeout=WITHIN_S, http2=http2, verify=tls) as client:
             while not done.is_set():
                 try:
-                    told.append(client.get("/v1/live?bbox=5,45,11,48").status_code)
+                    answer = client.get("/v1/live?bbox=5,45,11,48")
+                    told.append((answer.http_version, answer.status_code))
                 except httpx.HTTPError as error:
-                    told.append(repr(error))
+                    told.append(("none", repr(error)))
 
+    def asked(more: int) -> None:
+        enough = len(told) + more
+        wait_until(lambda: len(told) > enough, WITHIN_S, "requests to flow")
+
+    encrypted = f"https://localhost:{edge.settings.edge_tls_port}"
     with filled(edge.settings, position(0x3C6444, 46.5, 8.0)):
-        threads = [threading.Thread(target=ask) for _ in range(4)]
+        threads = [threading.Thread(target=ask, args=of) for of in ((edge.url, False), (encrypted, True)) * 2]
         for thread in threads:
             thread.start()
         try:
-            wait_until(lambda: len(told) > 50, WITHIN_S, "requests to flow")
+            asked(50)
             edge.stop(1, how)
-            gone = len(told)
-            wait_until(lambda: len(told) > gone + 100, WITHIN_S, "requests to flow after it")
+            asked(100)
+            edge.restore()
+            edge.stop(2, how)
+            asked(100)
         finally:
             done.set()
             for thread in threads:
                 thread.join()
-    assert set(told) == {200}
+    assert set(told) == {("HTTP/1.1", 200), ("HTTP/2", 200)}
     assert edge.client.get("/healthz").status_code == 200
 
 
