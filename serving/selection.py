@@ -110,4 +110,11 @@ class View:
     def mask(self, frame: Frame) -> Mask:
         """Which flights of a frame are seen."""
         inside = frame.within(self.box)
-        return inside if self.selection is None else inside & self.selection.mask(frame)
+        if self.selection is None:
+            return inside
+        if self.box is None:
+            return self.selection.mask(frame)
+        places = np.flatnonzero(inside)  # mostly few: then the rest need not be looked at
+        if len(places):
+            inside[places] = self.selection.mask(frame.at(places))
+        return inside
