@@ -12,10 +12,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from cli.programs import ROOT, Instance, instances, live_replicas, port_of, socket_path
@@ -38,6 +39,11 @@ listen live
     tcp-check expect string PONG
 $servers
 """)
+_RESOLVERS: Final = Template(r"""
+resolvers names
+    nameserver first $server
+    hold valid 5s
+""")
 _ERRORS: Final = {  # what HAProxy says by itself
     400: "This is no request, or its headers are more than anything here takes",
     403: "This is not allowed",
@@ -55,13 +61,27 @@ _EVERY_REFUSAL: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Orig
 _RETRY_AFTER_S: Final = {429: WINDOW_S, 503: RETRY_AFTER_S}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstreams:
+    """Who answers behind the edge. `resolver` is a name server, asked again for hosts that change their address."""
+
+    instances: tuple[Instance, ...]
+    dagster_host: str = "127.0.0.1"
+    resolver: str | None = None
+
+    @property
+    def found_by(self) -> str:
+        """What a line of a server says of how its host is found."""
+        return "" if self.resolver is None else " resolvers names init-addr libc,none"
+
+
 def control_socket(settings: Settings) -> Path:
     """Where the running edge takes orders."""
     return socket_path(settings.var.resolve() / "run", "edge")
 
 
-def configure(settings: Settings) -> Path:
-    """Writes all that it reads; the path of its configuration."""
+def configure(settings: Settings, upstreams: Upstreams | None = None) -> Path:
+    """Writes all that it reads; the path of its configuration. Without `upstreams` these are those of `flight up`."""
     folder = home(settings)
     folder.mkdir(parents=True, exist_ok=True)
     keys_file(settings).touch(mode=0o600)
@@ -73,7 +93,7 @@ def configure(settings: Settings) -> Path:
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(_error(status, detail))
     path = folder / "haproxy.cfg"
-    path.write_text(render(settings))
+    path.write_text(render(settings, upstreams))
     return path
 
 
@@ -103,8 +123,9 @@ def _openssl(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([_OPENSSL, *words], capture_output=True, text=True, check=False)
 
 
-def render(settings: Settings) -> str:
+def render(settings: Settings, upstreams: Upstreams | None = None) -> str:
     """Its configuration."""
+    behind = upstreams or Upstreams(instances=tuple(instances(settings)))
     tls = settings.edge_tls_port
     host = settings.edge_host
     real = settings.edge_certificate is not None
@@ -125,11 +146,12 @@ def render(settings: Settings) -> str:
         "hsts": 'http-response set-header strict-transport-security "max-age=31536000" if { ssl_fc }' if real else "",
         "anonymous": settings.edge_rate * WINDOW_S,
         "connections": settings.edge_connections,
-        "dagster_port": settings.dagster_port,
-        "metrics_port": settings.edge_metrics_port,
+        "names": _RESOLVERS.substitute(server=behind.resolver) if behind.resolver else "",
+        "dagster": f"{behind.dagster_host}:{settings.dagster_port} no-check{behind.found_by}",
+        "bind_metrics": f"{settings.listen_host}:{settings.edge_metrics_port}",
         "live": _replicas(settings),
     }
-    return Template(_TEMPLATE.read_text()).substitute(fields | _refusals() | _servers(instances(settings)))
+    return Template(_TEMPLATE.read_text()).substitute(fields | _refusals() | _servers(behind))
 
 
 def _peers(settings: Settings) -> str:
@@ -145,20 +167,25 @@ def _account() -> str:
     return ""
 
 
-def _servers(listed: list[Instance]) -> dict[str, str]:
-    def lines(name: str, of: Any) -> str:
-        return "\n".join(f"    server {name}-{one.number} 127.0.0.1:{of(one)} check" for one in listed)
+def _servers(behind: Upstreams) -> dict[str, str]:
+    def server(name: str, host: str, port: int, how: str) -> str:
+        return f"    server {name} {host}:{port} {how}{behind.found_by}"
 
-    active, history = lines("active", lambda one: one.active_port), lines("history", lambda one: one.history_port)
-    grpc = (
-        f"    server grpc-{one.number} 127.0.0.1:{one.grpc_port} proto h2 track active/active-{one.number}"
-        for one in listed
-        if one.grpc_port is not None
-    )
-    shared = (
-        f"    server shared-{one.number} 127.0.0.1:{one.active_port} track active/active-{one.number}" for one in listed
-    )
-    return {"active": active, "history": history, "grpc": "\n".join(grpc), "shared": "\n".join(shared)}
+    listed = behind.instances
+    servers = {
+        "active": [server(f"active-{n.number}", n.active_host, n.active_port, "check") for n in listed],
+        "history": [server(f"history-{n.number}", n.history_host, n.history_port, "check") for n in listed],
+        "grpc": [
+            server(f"grpc-{n.number}", n.active_host, n.grpc_port, f"proto h2 track active/active-{n.number}")
+            for n in listed
+            if n.grpc_port is not None
+        ],
+        "shared": [
+            server(f"shared-{n.number}", n.active_host, n.active_port, f"track active/active-{n.number}")
+            for n in listed
+        ],
+    }
+    return {name: "\n".join(lines) for name, lines in servers.items()}
 
 
 def _replicas(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from cli import (
     compact,
     dead_letters,
     doctor,
+    edge_write,
     forget,
     gaps,
     grow_topics,
@@ -196,6 +197,9 @@ def _assemble_stores() -> None:
         "flight dead-letters replay 0:17 3:4",
     )
     _assemble_privacy()
+    edge = _group("edge", "HAProxy in front of the APIs.", panel)
+    places = "--active api-1 --history api-1 --active api-2 --history api-2"
+    _add(edge, "write", edge_write.write, f"flight edge write {places} --resolver 127.0.0.11:53")
     known_keys = _group("keys", "Who may ask the edge for more, and for Dagster.", panel)
     example = "flight keys add map-of-bern --rate 500 --daily 100000"
     _add(known_keys, "add", keys.add, example, "flight keys add me --operator")

@@ -70,6 +70,8 @@ class Instance:
     active_port: int
     history_port: int
     grpc_port: int | None
+    active_host: str = "127.0.0.1"
+    history_host: str = "127.0.0.1"
 
 
 def instances(settings: Settings) -> list[Instance]:

@@ -11,10 +11,10 @@ from flight_platform import telemetry
 _HEAD: Final = """\
 # Metrics
 
-Every process serves `/metrics` for Prometheus: feed, track, live and history on `FLIGHT_METRICS_PORT` of the loopback
-(`flight up` gives each its port from 9101 on), the APIs on their own port. Base units, and no label by aircraft,
-callsign or key: what Prometheus holds does not grow with the traffic. Beside these are the metrics of Python and of the
-process (`process_resident_memory_bytes`, `process_cpu_seconds_total`, `process_start_time_seconds`, ...).
+Every process serves `/metrics` for Prometheus: feed, track, live and history on `FLIGHT_METRICS_PORT` (`flight up`
+gives each its port from 9101 on), the APIs on their own port, all on `FLIGHT_LISTEN_HOST`. Base units, and no label by
+aircraft, callsign or key: what Prometheus holds does not grow with the traffic. Beside these are the metrics of Python
+and of the process (`process_resident_memory_bytes`, `process_cpu_seconds_total`, `process_start_time_seconds`, ...).
 
 A process has values of its own part alone. A counter with an outcome, a reason or a code is absent until it has counted
 one.

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         "127.0.0.1",
         min_length=1,
         examples=["0.0.0.0"],  # noqa: S104  # an example
-        description="what the APIs listen on; the edge faces the network",
+        description="what the APIs and /metrics listen on; the edge faces the network",
     )
     active_port: int = Field(8081, ge=0, le=65535, examples=[8081])
     grpc_port: int | None = Field(

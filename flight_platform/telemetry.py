@@ -101,9 +101,9 @@ def configure_logging(log_format: str = "auto") -> None:
     )
 
 
-def serve_metrics(port: int | None) -> int | None:
-    """Serves `/metrics` on loopback; returns the port, None where none was asked for."""
+def serve_metrics(port: int | None, host: str) -> int | None:
+    """Serves `/metrics`; returns the port, None where none was asked for."""
     if port is None:
         return None
-    server, _thread = start_http_server(port, addr="127.0.0.1")
+    server, _thread = start_http_server(port, addr=host)
     return int(server.server_port)

@@ -47,7 +47,7 @@ def test_the_commands_are_those_that_people_rely_on() -> None:
     grouped |= {("partitions", "ahead"), ("partitions", "list"), ("dead-letters", "list"), ("dead-letters", "show")}
     grouped |= {("dead-letters", "replay"), ("reference", "load"), ("reference", "list")}
     grouped |= {("archive", "list"), ("archive", "write"), ("archive", "verify"), ("archive", "drop")}
-    grouped |= {("archive", "restore")}
+    grouped |= {("archive", "restore"), ("edge", "write")}
     assert {(name,) for name in documented} | grouped <= set(ALL)
 
 
