@@ -124,6 +124,10 @@ def test_a_flight_is_found_selected_and_shown_with_its_track(page: Page, sky: tu
     expect(page.locator("#panel")).to_contain_text("400\u00a0kt")
     expect(page.locator("#panel")).to_have_attribute("data-points", re.compile("1[2-9]"))  # and what is reported since
     assert format_flight_id(make_flight_id(SELECTED, FIRST_SEEN_S)) in page.url
+    filling.write(*aircraft())
+    page.reload()  # the address is shared: who opens it sees the same
+    expect(page.locator("#panel h2")).to_have_text("DLH9")
+    expect(page.locator("#panel")).to_have_attribute("data-points", re.compile("1[2-9]"))
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
 

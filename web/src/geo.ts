@@ -39,6 +39,19 @@ export function velocity(latitude: number, groundSpeedKt: number, trackDeg: numb
   return { x: turns * Math.sin(trackDeg * DEGREE), y: -turns * Math.cos(trackDeg * DEGREE) };
 }
 
+/**
+ * A ring or line of longitudes and latitudes that goes on beyond 180 degrees where it crosses the antimeridian: with a jump
+ * to the other side of the world, a filling would cross it all.
+ */
+export function unwrapped(line: readonly number[][]): number[][] {
+  let turns = 0;
+  return line.map(([longitude, latitude], index) => {
+    const step = longitude! - (line[index - 1]?.[0] ?? longitude!);
+    if (Math.abs(step) > 180) turns -= Math.sign(step);
+    return [longitude! + 360 * turns, latitude!];
+  });
+}
+
 /** CSS pixels that one second takes a mover of that speed at that zoom (512 pixels of world at 0) and latitude. */
 export function pixelsPerSecond(zoom: number, latitude: number, groundSpeedKt: number): number {
   const speed = velocity(latitude, groundSpeedKt, 90);

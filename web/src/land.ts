@@ -6,6 +6,8 @@ import type { GeometryCollection, Topology } from "topojson-specification";
 
 import atlasUrl from "world-atlas/countries-50m.json?url";
 
+import { unwrapped } from "./geo";
+
 export type Theme = "light" | "dark";
 type Painted = "background-color" | "fill-color" | "line-color";
 
@@ -70,9 +72,16 @@ export async function loadLand(): Promise<{ land: GeoJSON.GeoJSON; borders: GeoJ
   const response = await fetch(atlasUrl);
   const atlas = (await response.json()) as Atlas;
   return {
-    land: feature(atlas, atlas.objects.land),
+    land: outline(feature(atlas, atlas.objects.land)),
     borders: mesh(atlas, atlas.objects.countries, (a, b) => a !== b),
   };
+}
+
+function outline(land: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection {
+  for (const { geometry } of land.features) {
+    if (geometry.type === "MultiPolygon") geometry.coordinates = geometry.coordinates.map((rings) => rings.map(unwrapped));
+  }
+  return land;
 }
 
 /** Meridians and parallels each ten degrees: something to hold on to over the sea. */

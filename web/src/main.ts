@@ -45,7 +45,7 @@ class App {
   private readonly timeline = new Timeline(this.feed, this.api, () => this.timeChanged());
   private readonly panel = new Panel(this.api, () => this.select(null));
   private readonly search = new Search(this.api, this.fleet, (flightId) => void this.goTo(flightId));
-  private selected: string | null = this.shared.flight;
+  private selected: string | null = null;
   private track: Position[] = [];
   private trackAt = 0;
   private following = false;
@@ -94,7 +94,7 @@ class App {
 
   private async loaded(): Promise<void> {
     this.map.addLayer(this.layer);
-    if (this.selected !== null) this.select(this.selected);
+    if (this.shared.flight !== null) this.select(this.shared.flight);
     const labels = new Labels(byId("map"), this.layer);
     this.map.on("render", () => labels.draw());
     const draw = () => {
@@ -140,7 +140,7 @@ class App {
   }
 
   private select(flightId: string | null): void {
-    const isNew = this.selected !== flightId || this.track.length === 0;
+    const isNew = this.selected !== flightId;
     this.selected = flightId;
     this.layer.selected = flightId;
     this.remember();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { pixelsPerSecond, project, shortWay, unproject, velocity, wrapDegrees } from "../src/geo";
+import { pixelsPerSecond, project, shortWay, unproject, unwrapped, velocity, wrapDegrees } from "../src/geo";
 
 describe("project", () => {
   it("puts null island into the middle", () => {
@@ -48,4 +48,11 @@ describe("the antimeridian", () => {
 it("tells how fast things move on the screen", () => {
   expect(pixelsPerSecond(0, 0, 600) * 3600).toBeCloseTo((10 / 360) * 512, 1); // ten degrees of the equator an hour
   expect(pixelsPerSecond(9, 60, 450) / pixelsPerSecond(8, 0, 450)).toBeCloseTo(4, 6);
+});
+
+it("lets a ring go on beyond the antimeridian, and come back", () => {
+  const ring = [[170, 60], [180, 65], [-180, 65], [-170, 66], [179, 70], [170, 60]];
+  expect(unwrapped(ring).map(([longitude]) => longitude)).toEqual([170, 180, 180, 190, 179, 170]);
+  expect(unwrapped([[-179, 0], [178, 1]])).toEqual([[-179, 0], [-182, 1]]);
+  expect(unwrapped([[0, 1], [5, 2]])).toEqual([[0, 1], [5, 2]]);
 });
