@@ -1,8 +1,8 @@
 """What history weighs at rest, and what it takes to get there: raw, arrays as they are, chunks, Parquet.
 
 The workload is whole tracks of the recording (else generated ones), its times moved off the whole second as those of
-real feeds are, a geometric altitude added where it has none: at one report a second, and each fifth of them. Arrays as
-they are, compressed by PostgreSQL, are what an ordinary table of tracks would take.
+real feeds are, a geometric altitude added where it has none: at one report a second, and each fifth of them of five
+times as many aircraft. Arrays as they are, compressed by PostgreSQL, are what an ordinary table of tracks would take.
 """
 
 import time
@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 
 from bench.machine import say
+from bench.measure import cpu_seconds
 from bench.run import RECORDING, Run
 from flight_platform.codec import Columns, decode_columns, encode
 from flight_platform.history import chunks
@@ -54,7 +55,7 @@ def measure(run: Run) -> list[dict[str, Any]]:
     """A row for each spacing of reports."""
     whole = _tracks(run)
     steps = (1, 5) if RECORDING.is_file() else (1,)  # a fifth of a generated track is no track
-    return [_measure(run, _each(whole, step), step) for step in steps]
+    return [_measure(run, _copies(_each(whole, step), step, bit=47), step) for step in steps]
 
 
 def _measure(run: Run, columns: Columns, step_s: int) -> dict[str, Any]:
@@ -74,9 +75,10 @@ def _measure(run: Run, columns: Columns, step_s: int) -> dict[str, Any]:
         flight = _flight_of(columns, 1_000)
         row["track"] = {"positions": int((columns["flight_id"] == flight).sum())}
         row["track"]["raw_ms"] = _track_ms(connection, flight)
-        began = time.perf_counter()
+        began, ours, servers = time.perf_counter(), time.process_time(), _server_s(connection)
         compact_hours(connection, hours, datetime.now(UTC))
         row["whole_per_s"] = round(size / (time.perf_counter() - began))
+        row["core_per_s"] = round(size / (time.process_time() - ours + _server_s(connection) - servers))
         row["encode_per_s"] = round(size / _seconds(lambda: chunk_buffer(chunks.encode(columns))))
         row["decode_per_s"] = round(size / _seconds(_reader_of_chunks(connection)))
         row["bytes"]["chunks"] = _sizes(connection, "history.chunks")[0] / size
@@ -104,7 +106,7 @@ def _track_ms(connection: psycopg.Connection, flight: int) -> float:
     asked = {"flight_key": flight, "from_time": born - timedelta(seconds=5), "to_time": born + timedelta(hours=36)}
 
     def ask() -> None:
-        connection.execute(query("flights_track"), asked, prepare=False).fetchall()
+        connection.execute(query("flights_track"), asked, prepare=False, binary=True).fetchall()
 
     times = []
     for _ in range(_ASKED):
@@ -135,6 +137,11 @@ def _seconds(act: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
+def _server_s(connection: psycopg.Connection) -> float:
+    """Processor time of the server's process that serves us."""
+    return cpu_seconds(connection.info.backend_pid)
+
+
 def _flight_of(columns: Columns, wanted: int) -> int:
     """The flight whose number of positions is nearest to this."""
     flights, counts = np.unique(columns["flight_id"], return_counts=True)
@@ -144,6 +151,12 @@ def _flight_of(columns: Columns, wanted: int) -> int:
 def _each(columns: Columns, step_s: int) -> Columns:
     """The reports that are this far apart."""
     return columns if step_s == 1 else columns.take(columns["time"] // 1000 % step_s == 0)
+
+
+def _copies(columns: Columns, count: int, *, bit: int) -> Columns:
+    """So many of each flight, with other addresses: they differ from that bit of the flight id on."""
+    others = [{**columns.values, "flight_id": columns["flight_id"] ^ number << bit} for number in range(count)]
+    return in_order(joined([Columns(values, columns.known) for values in others]))
 
 
 def _tracks(run: Run) -> Columns:
@@ -164,7 +177,7 @@ def _tracks(run: Run) -> Columns:
 
 
 def _recorded() -> Columns:
-    """The recording, each aircraft one flight, four times over with other addresses."""
+    """The recording, each aircraft one flight, four times over."""
     born: dict[str, int] = {}
     messages = []
     for batch in open_recording(RECORDING, name="bench").batches():
@@ -172,6 +185,4 @@ def _recorded() -> Columns:
             second = born.setdefault(position.icao24, position.time // 1000)
             flight = make_flight_id(int(position.icao24, 16), second)
             messages.append(encode(replace(position, flight_id=flight, received_at=position.time)))
-    columns, _ = decode_columns(messages)
-    copies = [Columns({**columns.values, "flight_id": columns["flight_id"] ^ n << 52}, columns.known) for n in range(4)]
-    return joined(copies)
+    return _copies(decode_columns(messages)[0], 4, bit=52)

@@ -101,6 +101,7 @@ def _compaction(rows: list[dict[str, Any]]) -> Table:
         ("encode", "one core, encoding"),
         ("decode", "one core, reading"),
         ("whole", "compaction, all of it"),
+        ("core", "the same, by processor time of client and server"),
         ("archive", "archive"),
     ):
         table.add_row(f"positions/s: {what}", *(f"{row[f'{name}_per_s']:,}" for row in rows))

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from flight_platform.codec import COLUMN_TYPES, Columns
 
-MOST_ROWS: Final = 240  # longer ones are hardly smaller, and would leave more of a page of 8 kB empty
+MOST_ROWS: Final = 220  # longer ones are hardly smaller, and would leave more of a page of 8 kB empty
 HOUR_MS: Final = 3_600_000
 RATE_BITS: Final = 18  # fixed point of the rates: 1e-7 degrees a millisecond
 UNKNOWN: Final = 65_535

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still fills
 MERGE_EVERY: Final = timedelta(hours=1)  # late rows trickle in: each merge writes the chunks of their flights anew
 LEAF_KEPT: Final = timedelta(hours=48)  # then an emptied leaf is dropped: it costs every plan that cannot prune it
-PORTION_ROWS: Final = 60_000  # worked on at once: some 50 MB
+PORTION_ROWS: Final = 300_000  # worked on at once: about 200 MB; the more, the better their chunks fill pages
 _COMPACTING: Final = 0x636F6D70  # first key of the advisory lock of whoever compacts an hour ("comp" in ASCII)
 _TRIES: Final = 3
 
@@ -127,7 +127,9 @@ def _moved(connection: psycopg.Connection[Any], hour: datetime, extra: Columns |
             with attempt, connection.transaction():  # a verdict on the hour may come at the same time
                 moved, rows = _swap(connection, hour, extra, complete)
         if moved:
-            shrink(connection, hour)
+            _shrink(connection, hour)
+        if moved or extra is not None:
+            _analyze(connection, hour)
     return Compaction(hour=hour, moved=moved, rows=rows, bytes_before=before, bytes_after=_bytes(connection, hour))
 
 
@@ -218,29 +220,39 @@ def _alone(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[bool
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
 
 
-def shrink(connection: psycopg.Connection[Any], hour: datetime) -> bool:
-    """Gives the space of an emptied leaf back; False where that would have made somebody wait.
+def _shrink(connection: psycopg.Connection[Any], hour: datetime) -> None:
+    """Gives the space of an emptied leaf back, unless that would make somebody wait.
 
     VACUUM FULL and not TRUNCATE: a reader with an older snapshot may still need what was deleted.
     """
-    leaf = sql.Identifier("history", leaf_name(hour))
-    row = connection.execute("SELECT to_regclass(%s)", [f"history.{leaf_name(hour)}"]).fetchone()
-    if row is None or row[0] is None:
-        return False
+    _without_waiting(connection, "VACUUM (FULL, ANALYZE) {}", leaf_name(hour))
+
+
+def _analyze(connection: psycopg.Connection[Any], hour: datetime) -> None:
+    """Tells the planner of the new chunks, which else would look for one flight among all of its hours.
+
+    Autovacuum does the same some time later, and takes all of the columns for it.
+    """
+    _without_waiting(connection, "ANALYZE {} (flight_id, hour)", chunk_leaf_name(hour))
+
+
+def _without_waiting(connection: psycopg.Connection[Any], command: LiteralString, name: str) -> None:
+    """Does that to a leaf; gives up, and says so, where somebody is in the way. What is not there needs nothing."""
+    statement = sql.SQL(command).format(sql.Identifier("history", name))
     connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
     try:
         for attempt in stamina.retry_context(
             on=psycopg.errors.LockNotAvailable, attempts=_TRIES, timeout=None, wait_initial=0.2, wait_jitter=0
         ):
             with attempt:
-                connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(leaf))
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable) as error:
-        log.info("leaf_not_shrunk", hour=hour.isoformat(), problem=str(error).strip())
-        return False
+                connection.execute(statement)
+    except psycopg.errors.UndefinedTable:
+        pass
+    except psycopg.errors.LockNotAvailable as error:
+        log.info("leaf_not_tended", leaf=name, statement=command, problem=str(error).strip())
     finally:
         if not connection.broken:
             connection.execute("RESET lock_timeout")
-    return True
 
 
 def retire_leaves(connection: psycopg.Connection[Any], now: datetime) -> list[datetime]:

@@ -141,9 +141,12 @@ async def gaps(conn: Connection, from_time: datetime, to_time: datetime) -> list
 
 
 async def _portions(conn: Connection, name: str, parameters: dict[str, Any]) -> AsyncGenerator[list[Row]]:
-    """From a cursor of the server's, within a transaction of the caller's: neither side holds more than a portion."""
+    """From a cursor of the server's, within a transaction of the caller's: neither side holds more than a portion.
+
+    In binary: numbers and moments need not become text on one side and be read on the other, a fifth of the time.
+    """
     async with conn.cursor(name, row_factory=dict_row) as cursor:
-        await cursor.execute(query(name), parameters)
+        await cursor.execute(query(name), parameters, binary=True)
         while rows := await cursor.fetchmany(PORTION):
             yield rows
 
