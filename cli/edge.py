@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -133,6 +132,7 @@ def render(settings: Settings, upstreams: Upstreams | None = None) -> str:
         "socket": control_socket(settings),
         "account": _account(),
         "peers": _peers(settings),
+        "refusals": _refusals(),
         "errors": "\n".join(f"    errorfile {status} {_error_file(settings, status)}" for status in _ERRORS),
         "keys": keys_file(settings),
         "window_s": WINDOW_S,
@@ -151,7 +151,7 @@ def render(settings: Settings, upstreams: Upstreams | None = None) -> str:
         "bind_metrics": f"{settings.listen_host}:{settings.edge_metrics_port}",
         "live": _replicas(settings),
     }
-    return Template(_TEMPLATE.read_text()).substitute(fields | _refusals() | _servers(behind))
+    return Template(_TEMPLATE.read_text()).substitute(fields | _servers(behind))
 
 
 def _peers(settings: Settings) -> str:
@@ -219,29 +219,29 @@ def _error(status: int, detail: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def _refusals() -> dict[str, str]:
-    """What a rule answers, as problem details; its condition follows in the template."""
+def _refusals() -> str:
+    """A backend for each reason why not, which tells it as problem details; the template says when."""
 
-    def refusal(status: int, kind: str, detail: str, *headers: str) -> str:
+    def backend(reason: str, status: int, kind: str, detail: str, *headers: str) -> str:
         title = kind.replace("-", " ").capitalize()
         body = json.dumps(_problem(status, title, detail, "about:blank" if status == 404 else f"/docs#{kind}"))
-        told = f"http-request return status {status} content-type {MEDIA_TYPE} string '{body}' "
         every = (*(f"{name} {value}" for name, value in _EVERY_REFUSAL.items()), *headers)
-        return told + " ".join(f"hdr {header}" for header in every)
+        told = f"status {status} content-type {MEDIA_TYPE} string '{body}' " + " ".join(f"hdr {one}" for one in every)
+        return f"backend refused-{reason}\n    http-request return {told}"
 
-    def listed() -> Iterator[tuple[str, str]]:
-        wait = f"Retry-After {WINDOW_S}"
-        faster = f"More requests than are allowed within {WINDOW_S} s; a key allows more"
-        yield "too_many", refusal(429, "too-many-requests", faster, wait)
-        over = "The key has had its requests of this day (UTC); the next begins at midnight"
-        yield "day_is_over", refusal(429, "too-many-requests", over, 'Retry-After "%[var(txn.until_midnight_s)]"')
-        many = "More connections at once than one address may have"
-        yield "too_many_connections", refusal(429, "too-many-requests", many, wait)
-        yield "too_large", refusal(413, "too-large", "The body is larger than anything here takes")
-        yield "length_required", refusal(411, "too-large", "A body must come with its Content-Length")
-        yield "unknown_key", refusal(401, "unknown-key", "There is no such key, or it was revoked, or has expired")
-        basic = r"WWW-Authenticate Basic\ realm=\"flight\""
-        yield "for_operators", refusal(401, "unknown-key", "This takes the key of an operator", basic)
-        yield "nothing_here", refusal(404, "not-found", "There is nothing here")
-
-    return dict(listed())
+    wait, midnight = f"Retry-After {WINDOW_S}", 'Retry-After "%[var(txn.until_midnight_s)]"'
+    basic = r"WWW-Authenticate Basic\ realm=\"flight\""
+    many, large, key = "too-many-requests", "too-large", "unknown-key"
+    faster = f"More requests than are allowed within {WINDOW_S} s; a key allows more"
+    over = "The key has had its requests of this day (UTC); the next begins at midnight"
+    listed = [
+        backend("rate", 429, many, faster, wait),
+        backend("day", 429, many, over, midnight),
+        backend("connections", 429, many, "More connections at once than one address may have", wait),
+        backend("size", 413, large, "The body is larger than anything here takes"),
+        backend("length", 411, large, "A body must come with its Content-Length"),
+        backend("key", 401, key, "There is no such key, or it was revoked, or has expired"),
+        backend("operator", 401, key, "This takes the key of an operator", basic),
+        backend("path", 404, "not-found", "There is nothing here"),
+    ]
+    return "\n".join(listed)

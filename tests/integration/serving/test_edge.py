@@ -290,6 +290,8 @@ def test_an_address_that_asks_too_much_is_told_when_to_go_on_and_a_key_allows_mo
         assert refused.json()["type"] == "/docs#too-many-requests"
         assert greedy.get("/docs", headers={"X-API-Key": edge.key}).status_code == 200
         assert modest.get("/docs").status_code == 200
+    metrics = httpx.get(f"http://127.0.0.1:{edge.settings.edge_metrics_port}/metrics").text
+    assert 'haproxy_backend_http_requests_total{proxy="refused-rate"} 1\n' in metrics
 
 
 def test_a_key_holds_from_the_moment_it_is_made_to_the_moment_it_is_revoked(edge: Edge) -> None:
