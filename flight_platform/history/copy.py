@@ -138,13 +138,13 @@ def copied(cursor: psycopg.Cursor[Any], statement: str, parameters: Any, size: i
     take = cursor.connection.pgconn.get_copy_data
     rows: list[bytes] = []
     with cursor.copy(statement.encode(), parameters) as copy:
-        skip = _HEADER_BYTES  # the header comes with the first row, or with the trailer
-        while (row := bytes(take(0)[1])[skip:]) != _TRAILER:
-            skip = 0
+        row = bytes(take(0)[1])[_HEADER_BYTES:]  # the header comes with the first row, or with the trailer
+        while len(row) > len(_TRAILER):
             rows.append(row)
             if len(rows) == size:
                 yield rows
                 rows = []
+            row = bytes(take(0)[1])
         copy.read()  # psycopg takes the end of it
     if rows:
         yield rows

@@ -165,3 +165,13 @@ def test_what_leaves_is_in_the_audit_before_it_is_written(
     finally:
         connection.execute("GRANT EXECUTE ON FUNCTION analytics.audit_export TO PUBLIC")
     assert (bool(code), written) == (True, "")
+
+
+def test_a_question_that_takes_too_long_is_told_what_makes_it_fast(
+    database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLIGHT_ANALYST_URL", database["analyst_url"])
+    with pytest.raises(SystemExit) as exit_info:
+        main(["sql", "SET statement_timeout = '50ms'; SELECT pg_sleep(60)"])
+    assert exit_info.value.code
+    assert "name `hour` beside `time`" in capsys.readouterr().err
