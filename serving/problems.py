@@ -170,9 +170,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 _WHEN: Final[dict[int, str]] = {
     400: "The track is not offered in this format",
+    401: "At the edge: the key is not known, was revoked, or does not open this",
     404: "There is none",
     405: "Only GET is possible",
     422: "A parameter is wrong; `errors` names it",
+    429: "At the edge: more requests than the key or the address may make; go on after `Retry-After` seconds",
     500: "A defect on our side",
     503: "The store does not answer; try again after `Retry-After` seconds",
 }
@@ -181,4 +183,8 @@ _WHEN: Final[dict[int, str]] = {
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of an operation, for its OpenAPI description."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": _WHEN[status], "content": {MEDIA_TYPE: schema}} for status in (*statuses, 500)}
+    always = (401, 429, 500)
+    return {
+        status: {"description": _WHEN[status], "content": {MEDIA_TYPE: schema}}
+        for status in sorted({*statuses, *always})
+    }

@@ -50,7 +50,7 @@ HISTORY = make_history(
 )
 active = schemathesis.openapi.from_asgi("/openapi.json", ACTIVE)
 history = schemathesis.openapi.from_asgi("/openapi.json", HISTORY)
-few = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 # That south is not north of north, a maximum not below its minimum, an end not before its start, no schema can say.
 UNSAID: list[Any] = [positive_data_acceptance]
 
