@@ -67,15 +67,15 @@ class Alert:
     @classmethod
     def of(cls, stall: Stall) -> "Alert":
         """The alert about a hop that has stopped."""
-        what = f"{stall.stage} {stall.source}".rstrip()
+        what = f"{stall.stage} {stall.source}".rstrip() + " has stopped"
         if stall.cause is Cause.SOURCE_BEHIND:
-            what = f"{stall.stage} with source {stall.source}"
+            what = f"{stall.stage} stands behind with source {stall.source}"
         return cls(
             key=f"{STALL}:{stall.name}",
             hop=str(stall.stage),
             source=stall.source,
             severity="critical",
-            summary=f"{what} has stopped: {stall.detail}",
+            summary=f"{what}: {stall.detail}",
             since=stall.since,
             last_good=stall.last_good,
             cause=stall.detail,

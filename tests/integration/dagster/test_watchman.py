@@ -1,11 +1,13 @@
 """While Dagster is silent the processes of the data plane look in its place: nothing that ends meanwhile is missed."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
+from flight_platform.codec import unix_ms
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 from flight_platform.watchman import Deputy
@@ -107,6 +109,34 @@ def test_they_leave_it_to_dagster_where_it_is_there_or_about_to_be(
     deputies.run(50, silence_s, gives=False)
     assert incidents(connection) == []
     assert watch.gaps() == []
+
+
+_CONSUMER = """
+    INSERT INTO ops.heartbeats (stage, instance, started_at, beat_at, watermark, watermarks, rss_bytes, note, pid)
+    VALUES (%(stage)s, '1', %(at)s, %(at)s, %(at)s, %(watermarks)s::jsonb, 1, 'running', 1)
+    ON CONFLICT (stage, instance, source) DO UPDATE SET
+        beat_at = excluded.beat_at, watermark = excluded.watermark, watermarks = excluded.watermarks
+"""
+
+
+def test_a_source_that_alone_stands_behind_at_a_hop_is_an_incident_that_names_both(
+    connection: psycopg.Connection,
+) -> None:
+    watch = Watch(connection)
+    behind_s = 0
+    for second in range(5, 200, 5):
+        watch.step(5)
+        behind_s = second if not 60 <= second < 120 else behind_s
+        for stage in ("track", "live", "history"):
+            roof_s = behind_s if stage == "history" else second
+            marks = {"roof": unix_ms(at(roof_s)), "bern": unix_ms(at(second))}
+            connection.execute(_CONSUMER, {"stage": stage, "at": at(second), "watermarks": json.dumps(marks)})
+        watch.look()
+        if second == 100:
+            assert watch.opened == ["stall:history:roof"]
+    rows = connection.execute("SELECT hop, source, cause, summary, last_good, closed_at IS NULL FROM ops.incidents")
+    summary = "history stands behind with source roof: it goes on with other sources, and takes nothing of this one"
+    assert rows.fetchall() == [("history", "roof", "source_behind", summary, at(55), False)]
 
 
 def hidden(urls: DatabaseUrls) -> dict[str, Any]:
