@@ -176,11 +176,14 @@ def _stretches(columns: Columns) -> tuple[Columns, Array]:
     return columns, np.repeat(_starts(rows), pieces) + piece * MOST_ROWS
 
 
-def _by_flight_and_time(columns: Columns) -> Columns:
+def is_in_order(columns: Columns) -> bool:
+    """Whether the positions are sorted by flight and time, and none has those of another."""
     flight, time = columns["flight_id"], columns["time"]
-    if ((flight[1:] > flight[:-1]) | (flight[1:] == flight[:-1]) & (time[1:] > time[:-1])).all():
-        return columns
-    return columns.take(np.lexsort((time, flight)))
+    return bool(((flight[1:] > flight[:-1]) | (flight[1:] == flight[:-1]) & (time[1:] > time[:-1])).all())
+
+
+def _by_flight_and_time(columns: Columns) -> Columns:
+    return columns if is_in_order(columns) else columns.take(np.lexsort((columns["time"], columns["flight_id"])))
 
 
 def _runs(columns: Columns) -> Array:

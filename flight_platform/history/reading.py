@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 
 from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.history.chunk_copy import chunks_from
-from flight_platform.history.chunks import decode
+from flight_platform.history.chunks import decode, is_in_order
 from flight_platform.history.copy import columns_from, copied
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.sql import query
@@ -67,10 +67,9 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 def in_order(columns: Columns) -> Columns:
     """The rows by flight and time; of several with the same, the first that was there."""
-    flight, time = columns["flight_id"], columns["time"]
-    ahead = (flight[1:] > flight[:-1]) | (flight[1:] == flight[:-1]) & (time[1:] > time[:-1])
-    if ahead.all():
+    if is_in_order(columns):
         return columns
+    flight, time = columns["flight_id"], columns["time"]
     order = np.lexsort((time, flight))  # stable
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(flight[order]) != 0) | (np.diff(time[order]) != 0)
