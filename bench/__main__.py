@@ -10,12 +10,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import psycopg
 import structlog
 from confluent_kafka import KafkaException
+from playwright.sync_api import Error as BrowserError
 from rich.console import Console
 
-from bench import compaction, decode, feed, history, latency, live, push, report, scaling, shards, together, track
+from bench import (
+    compaction,
+    decode,
+    feed,
+    frames,
+    history,
+    latency,
+    live,
+    push,
+    report,
+    scaling,
+    serving,
+    shards,
+    together,
+    track,
+)
 from bench.machine import facts, load_average, say
 from bench.run import Run, prepared
 from flight_platform.embedded.tile38 import PROGRAM
@@ -23,10 +40,14 @@ from flight_platform.errors import FlightError
 
 PARTS = (
     *("decode", "feed", "track", "live", "history", "compaction"),
-    *("together", "latency", "variants", "scaling", "shards", "push"),
+    *("together", "latency", "variants", "scaling", "shards", "push", "serving", "frames"),
 )
-_LONG = frozenset({"scaling", "push"})  # minutes each: a quick run takes them only where they are asked for
+_LONG = frozenset({"scaling", "push", "frames"})  # minutes each: a quick run takes them only where they are asked for
 _UNPACED_UNKNOWN = 15_000
+_FAILURES = (
+    *(FlightError, OSError, RuntimeError, subprocess.TimeoutExpired),
+    *(psycopg.Error, KafkaException, httpx.HTTPError, BrowserError),
+)
 
 
 def main() -> None:
@@ -126,6 +147,12 @@ def _whole(run: Run, wanted: list[str], kinds: list[str], results: dict[str, Any
     if "push" in wanted:
         with _kept_apart("push", failed):
             results["push"] = [push.measure(run, kind) for kind in (kinds[:1] if run.quick else kinds)]
+    if "serving" in wanted:
+        with _kept_apart("serving", failed):
+            results["serving"] = [serving.measure(run, kind) for kind in (kinds[:1] if run.quick else kinds)]
+    if "frames" in wanted:
+        with _kept_apart("frames", failed):
+            results["frames"] = frames.measure(run)
 
 
 @contextmanager
@@ -133,7 +160,7 @@ def _kept_apart(part: str, failed: dict[str, str]) -> Iterator[None]:
     """A part that fails (a time limit on a busy machine) is told, and does not take the others with it."""
     try:
         yield
-    except (FlightError, OSError, RuntimeError, subprocess.TimeoutExpired, psycopg.Error, KafkaException) as error:
+    except _FAILURES as error:
         failed[part] = str(error)
         say(f"{part} FAILED: {error}")
 

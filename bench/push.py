@@ -12,26 +12,22 @@ import asyncio
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import numpy as np
 import uvloop
 
 from bench.machine import facts, load_average, say
 from bench.measure import cpu_seconds, percentile
+from bench.readers import api, running
 from bench.run import Run, live_server
 from flight_platform.codec import COLUMN_TYPES, Columns, parse_time
-from flight_platform.embedded.maven import CHECKOUT
 from flight_platform.embedded.process import free_port
 from flight_platform.kafka import now_ms
 from flight_platform.live.writer import LiveWriter
@@ -59,19 +55,19 @@ class Sky(threading.Thread):
     def __init__(self, settings: Settings, flights: int, seed: int = 1) -> None:
         super().__init__(name="sky", daemon=True)
         self._random = np.random.default_rng(seed)
-        hubs = np.stack([self._random.uniform(-160, 170, _HUBS), self._random.uniform(-40, 60, _HUBS)])
-        centres = hubs[:, self._random.integers(0, _HUBS, flights)]
+        self._hubs = np.stack([self._random.uniform(-160, 170, _HUBS), self._random.uniform(-40, 60, _HUBS)])
+        centres = self._hubs[:, self._random.integers(0, _HUBS, flights)]
         self.longitudes = centres[0] + self._random.normal(0, 4, flights)
         self.latitudes = centres[1] + self._random.normal(0, 3, flights)
         self._courses = self._random.uniform(0, 2 * np.pi, flights)
         self._writer, self._ended = LiveWriter(settings), threading.Event()
 
     def run(self) -> None:
-        deadline = time.monotonic() + 20
-        while self._writer.away() and time.monotonic() < deadline:
-            self._writer.fill(self._rows(np.arange(len(self._courses))), now_ms())
         due, turn = time.monotonic(), 0
         while not self._ended.wait(max(due - time.monotonic(), 0)):
+            if self._writer.away():  # at the start, and where it was lost under somebody's load
+                self._writer.fill(self._rows(np.arange(len(self._courses))), now_ms())
+                due = time.monotonic()
             due += 1 / _WRITES_A_SECOND
             self._writer.write(self._rows(np.arange(turn, len(self._courses), _WRITES_A_SECOND)), now_ms())
             self._writer.write_watermarks({0: now_ms()}, 1)
@@ -81,6 +77,21 @@ class Sky(threading.Thread):
         self._ended.set()
         self.join(10)
         self._writer.close()
+
+    def flight_id(self, number: int) -> int:
+        """The id of one of the flights."""
+        return number + 0x3C0000 << 32 | 1_769_860_000
+
+    def densest(self) -> tuple[float, float, float, float]:
+        """A region as one looks at on a map, where most of them are: west, south, east, north."""
+        width, height = _BOX
+
+        def near(hub: tuple[float, float]) -> int:
+            inside = (abs(self.longitudes - hub[0]) < width / 2) & (abs(self.latitudes - hub[1]) < height / 2)
+            return int(inside.sum())
+
+        x, y = max(zip(*self._hubs.tolist(), strict=True), key=near)
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
     def _rows(self, which: Any) -> Columns:
         self.longitudes[which] += np.sin(self._courses[which]) * 0.002  # some 450 knots
@@ -175,36 +186,6 @@ async def _listen(
     return heard, told
 
 
-@contextmanager
-def _active(settings: Settings, log: Path) -> Iterator[int]:
-    """The active API in a process of its own; its process id."""
-    code = "from serving.active import Settings, run_active; run_active(Settings.read())"
-    environment = {**os.environ, **settings.environment(), "FLIGHT_LOG_FORMAT": "json"}
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, cwd=CHECKOUT, stdout=out, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        try:
-            _wait_ready(settings.active_port, process)
-            yield process.pid
-        finally:
-            process.terminate()
-
-
-def _wait_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError("the active API is not ready")
-
-
 def measure(run: Run, kind: str) -> dict[str, Any]:
     """As a part of the whole comparison."""
     return push(run.pick(1_000, CLIENTS), FLIGHTS, run.pick(5, 20), kind)
@@ -222,7 +203,7 @@ def push(clients: int, flights: int, seconds: float, kind: str, curious: int = 5
         sky = Sky(settings, flights)
         sky.start()
         try:
-            with _active(settings, Path(folder) / "active.log") as pid:
+            with running(api("active", settings, Path(folder) / "active.log")) as (pid,):
                 say(f"push: {flights} flights, {clients} clients")
                 heard, told = uvloop.run(_listen(settings.active_port, pid, sky, clients, seconds, curious))
         finally:

@@ -89,6 +89,11 @@ def _tables(results: dict[str, Any]) -> Iterator[Table]:
         yield table
     if results.get("push"):
         yield _push(results["push"])
+    for told in results.get("serving", []):
+        yield _serving(told)
+        yield _exports(told)
+    if results.get("frames"):
+        yield _frames(results["frames"])
 
 
 def _compaction(rows: list[dict[str, Any]]) -> Table:
@@ -119,6 +124,55 @@ def _push(rows: list[dict[str, Any]]) -> Table:
         told = (*row["delay_ms"].values(), row["latency_ms"]["p99"], row["api_us_an_update"], row["api_MB"])
         table.add_row(row["live_server"], f"{row['clients']:,}", *(f"{value:,.0f}" for value in told))
     table.caption = "from the API's read of the live store, once a second, to the client; clients share the machine"
+    return table
+
+
+def _serving(told: dict[str, Any]) -> Table:
+    ratios, rates = ("of API itself", "of file", "x naive"), ("requests/s", "p50 ms", "p99 ms", "CPU us", "kB")
+    table = _table(
+        f"Readers, {told['connections']} connections, {told['live_server']}", "request: way", *ratios, *rates
+    )
+    rows = told["requests"]
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        bound = " *" if row["bound"] else ""
+        cells = [ratio(row[name]) for name in ("of_direct", "of_file", "of_naive")]
+        cells += [f"{row['per_s']:,}{bound}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}"]
+        last = following is None or following["request"] != row["request"]
+        name = f"{row['request']} | {row['way']}" + (f" ({row['failed']} FAILED)" if row["failed"] else "")
+        table.add_row(name, *cells, f"{row['cpu_us']:,.0f}", f"{row['kB']:,.1f}", end_section=last)
+    table.caption = (
+        f"CPU: of the servers, a request, less what they take unasked ({told['idle_cores']:.2f} cores an API); "
+        "*: the load program was at work all the time, so the server can more"
+    )
+    return table
+
+
+def _exports(told: dict[str, Any]) -> Table:
+    rows = told["exports"]
+    title = f"Exports: a track of {rows[0]['positions']:,} positions"
+    table = _table(title, "way", "of limit", "positions/s", "MB", "CPU us a position", "process grew MB")
+    for row in rows:
+        grew = "" if row["grew_MB"] is None else f"{row['grew_MB']:.1f}"
+        cells = (f"{row['positions_per_s']:,}", f"{row['MB']:.2f}", f"{row['cpu_us']:.1f}", grew)
+        table.add_row(row["way"], ratio(row["of_limit"]), *cells)
+    return table
+
+
+def _frames(row: dict[str, Any]) -> Table:
+    columns = (
+        "the page's own ms a picture: p50",
+        "p99",
+        "drawing, ms a picture",
+        "pictures/s",
+        "main thread, ms a second",
+    )
+    table = _table(f"The map with {row['aircraft']:,} aircraft in Chromium, drawn by the processor", "", *columns)
+    for name in ("untouched", "moved"):
+        told = row[name]
+        own = (f"{told['script_ms']['p50']:.1f}", f"{told['script_ms']['p99']:.1f}")
+        rest = (f"{told['drawing_ms']:.1f}", f"{told['pictures_per_s']:.1f}", str(told["main_thread_ms_per_s"]))
+        table.add_row(name, *own, *rest)
+    table.caption = "processor time; with a graphics card the drawing is that card's"
     return table
 
 
@@ -201,6 +255,11 @@ def goals_of(results: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
         yield f"{name}: encoding, one core", "300,000/s", f"{row['encode_per_s']:,}/s", row["encode_per_s"] >= 300_000
         track = row["track"]["chunks_ms"]
         yield f"{name}: {row['track']['positions']:,} positions of a flight", "5 ms", f"{track:.1f} ms", track <= 5
+    if frames := results.get("frames"):
+        moved, name = frames["moved"], f"map, {frames['aircraft']:,} aircraft"
+        own, rate = moved["script_ms"]["p99"], moved["pictures_per_s"]
+        yield f"{name}: the page's own part", "10 ms a picture", f"{own:.1f} ms", own <= 10
+        yield f"{name}: moved, drawn by the processor", "30 pictures/s", f"{rate:.0f}/s", rate >= 30
     for row in results.get("push", []):
         if row["clients"] == 5_000:
             p99 = row["delay_ms"]["p99"]

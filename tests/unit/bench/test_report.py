@@ -98,6 +98,24 @@ def test_push_has_its_row_and_its_goal() -> None:
     assert ("push: p99 of 5,000 clients (tile38)", "1,500 ms", "1,234 ms", True) in list(goals_of(pushed))
 
 
+def test_readers_exports_and_the_map_have_their_tables() -> None:
+    row = {"request": "a box", "way": "API itself", "of_direct": None, "of_file": 0.12, "of_naive": 34.0, "failed": 0}
+    row |= {"per_s": 5_678, "p50_ms": 1.2, "p99_ms": 9.9, "cpu_us": 432.1, "kB": 4.1, "bound": True}
+    export = {"way": "ours: csv", "of_limit": 0.5, "positions": 20_000, "positions_per_s": 123_456}
+    export |= {"MB": 1.5, "cpu_us": 7.5, "grew_MB": None}
+    told = {"live_server": "tile38", "connections": 16, "idle_cores": 0.1, "requests": [row], "exports": [export]}
+    script = {"mean": 3.0, "p50": 2.6, "p99": 3.7}
+    seen = {"script_ms": script, "pictures_per_s": 31.5, "main_thread_ms_per_s": 90, "drawing_ms": 12.0}
+    map_of = {"aircraft": 10_000, "untouched": seen, "moved": seen}
+    run = results() | {"serving": [told], "frames": map_of}
+    out = io.StringIO()
+    show(run, Console(file=out, width=160))
+    for cell in ("5,678 *", "0.12", "34", "432", "123,456", "31.5", "0.10 cores"):
+        assert cell in out.getvalue()
+    goals = [(wanted, found, met) for name, wanted, found, met in goals_of(run) if name.startswith("map")]
+    assert goals == [("10 ms a picture", "3.7 ms", True), ("30 pictures/s", "32/s", True)]
+
+
 def test_a_busy_machine_is_said_to_be_busy() -> None:
     out = io.StringIO()
     show(results() | {"load_before": [3.0, 2.0, 1.0]}, Console(file=out, width=140))
