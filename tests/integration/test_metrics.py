@@ -56,10 +56,14 @@ TOLD = {
 
 
 def families(url: str) -> dict[str, set[str]]:
-    """The metrics of the platform that a process has values of, each with the values of its outcomes or reasons."""
+    """The metrics of the platform that a process has values of, each with its outcomes, reasons or sources."""
     told = text_string_to_metric_families(httpx.get(url, timeout=5).text)
+
+    def told_apart(labels: dict[str, str]) -> str:
+        return next((labels[name] for name in ("outcome", "reason", "source") if name in labels), "")
+
     return {
-        family.name: {s.labels.get("outcome", s.labels.get("reason", "")) for s in family.samples}
+        family.name: {told_apart(sample.labels) for sample in family.samples}
         for family in told
         if family.name.startswith("flight_") and family.samples
     }
@@ -120,6 +124,8 @@ def test_each_process_tells_its_part(kafka_bootstrap: str, postgres_server: Embe
                 process.kill()
     assert {"accepted", "duplicate", "late", "rejected"} <= told["feed"]["flight_ingest_records"]
     assert told["feed"]["flight_dead_letters"] >= {"too_late", "out_of_range"}
+    for hop in ("feed", "track", "live", "history"):
+        assert told[hop]["flight_source_watermark_timestamp_seconds"] == {"readsb"}
     assert told["history"]["flight_history_rows"] >= {"inserted", "conflict", "quarantined", "late"}
     documented = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
     assert {name for process in told.values() for name in process if f"`{name}" not in documented} == set()
