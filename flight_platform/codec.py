@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import ptars
 import pyarrow as pa
-import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from flight_platform.errors import UndecodableError
@@ -39,7 +38,7 @@ _FLIGHT_ID: Final = struct.Struct("<BQ")
 _FLIGHT_ID_TAG: Final = 1 << 3 | 1  # field 1, wire type 1 (64 bits): see position.proto
 _HANDLER: Final = ptars.HandlerPool([position_pb2.DESCRIPTOR]).get_for_message(position_pb2.Position.DESCRIPTOR)
 _SCHEMA: Final[pa.Schema] = _HANDLER.schema()
-_VALUES_OF: Final = attrgetter(*_FIELDS)  # a report's attributes are named as the message's fields
+_GETTERS: Final = tuple(map(attrgetter, _FIELDS))  # a report's attributes are named as the message's fields
 
 
 def encode(position: Position) -> bytes:
@@ -70,11 +69,39 @@ def encode_all(positions: Sequence[Position]) -> list[bytes]:
     """`encode` of each, by columns: at half the cost from some twenty reports on."""
     if not positions:
         return []
-    columns = zip(*map(_VALUES_OF, positions), strict=True)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)]
+    # A column at a time: a tuple for each report would keep the garbage collector busy.
+    columns = (list(map(getter, positions)) for getter in _GETTERS)
+    arrays = [_array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
     messages: list[bytes] = _HANDLER.record_batch_to_array(batch).to_pylist()
     return messages
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """The values as Arrow's; `pa.array` would do it, too, but imports pandas first: a second, and 50 MB."""
+    size, unknown = len(values), values.count(None)
+    if unknown == size:
+        return pa.nulls(size, kind)
+    validity = None
+    if unknown:
+        validity = _bits([value is not None for value in values])
+        nothing = "" if kind == pa.string() else 0
+        values = [nothing if value is None else value for value in values]
+    if kind == pa.string():
+        text = "".join(values)
+        if not text.isascii():  # else a character is a byte
+            values = [value.encode() for value in values]
+        ends = np.cumsum([0, *map(len, values)], dtype="i4")
+        buffers = [validity, pa.py_buffer(ends), pa.py_buffer(text.encode())]
+    elif kind == pa.bool_():
+        buffers = [validity, _bits(values)]
+    else:
+        buffers = [validity, pa.py_buffer(np.array(values, dtype=kind.to_pandas_dtype()))]
+    return pa.Array.from_buffers(kind, size, buffers, unknown)
+
+
+def _bits(values: Sequence[bool]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(np.array(values, dtype=bool), bitorder="little"))
 
 
 def decode(data: bytes) -> Position:
@@ -136,7 +163,7 @@ _STEPS: Final[dict[str, tuple[str, int]]] = {  # scaled columns: the field and t
     "ground_speed_dkt": ("ground_speed_kt", TENTH_STEPS),
     "track_ddeg": ("track_deg", TENTH_STEPS),
 }
-_TRACKED: Final = ("flight_id", "time", "received_at", "latitude", "longitude")
+_REQUIRED_COLUMNS: Final = ("flight_id", "time", "received_at", "latitude_e7", "longitude_e7")
 
 
 _TRACKING: Final = (
@@ -169,8 +196,7 @@ def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None],
         rows = [None if row is None or None in row[:4] else row for row in rows]
     for index in undecodable:
         rows.insert(index, None)
-    times = pc.fill_null(batch.column("time"), 0).to_numpy(zero_copy_only=False)
-    newest = newest_by_source(_text(batch.column("source"), _SOURCE_BYTES), times)
+    newest = newest_by_source(_text(batch.column("source"), _SOURCE_BYTES), _numbers(batch.column("time")))
     return rows, {source: time_ms for source, time_ms in newest.items() if time_ms}
 
 
@@ -206,16 +232,14 @@ def decode_columns(messages: Sequence[bytes]) -> tuple[Columns, list[int]]:
     the others in their order.
     """
     batch, undecodable = _decode_batch(messages)
-    complete = np.ones(batch.num_rows, dtype=bool)
-    for name in _TRACKED:
-        complete &= batch.column(name).is_valid().to_numpy(zero_copy_only=False)
-    bad = undecodable
+    columns, bad = _columns(batch), undecodable
+    complete = np.logical_and.reduce([columns.known[name] for name in _REQUIRED_COLUMNS])
     if not complete.all():
         refused = set(undecodable)
         decoded = [i for i in range(len(messages)) if i not in refused]
         bad = sorted(undecodable + [decoded[row] for row in np.flatnonzero(~complete)])
-        batch = batch.filter(pa.array(complete))
-    return _columns(batch), bad
+        columns = columns.take(complete)
+    return columns, bad
 
 
 def _decode_batch(messages: Sequence[bytes]) -> tuple[pa.RecordBatch, list[int]]:
@@ -242,12 +266,11 @@ def _columns(batch: pa.RecordBatch) -> Columns:
     for name, kind in COLUMN_TYPES.items():
         field, steps = _STEPS.get(name, (name, 1))
         column = batch.column(field)
-        known[name] = column.is_valid().to_numpy(zero_copy_only=False)
+        known[name] = _known(column)
         if kind.startswith("S"):
             values[name] = _text(column, int(kind[1:]))
         else:
-            filled = column if column.null_count == 0 else pc.fill_null(column, _zero(column.type))
-            numbers = filled.to_numpy(zero_copy_only=False)
+            numbers = _numbers(column)
             if steps != 1:
                 numbers = np.rint(numbers.astype("f8") * steps)
             values[name] = numbers.astype(kind)
@@ -255,16 +278,43 @@ def _columns(batch: pa.RecordBatch) -> Columns:
     return Columns(values, known)
 
 
-def _zero(kind: pa.DataType) -> pa.Scalar:
-    return pa.scalar(False if pa.types.is_boolean(kind) else 0, type=kind)
+# What follows reads Arrow's buffers itself: `to_numpy` and Arrow's own functions import pandas first.
+
+
+def _known(column: pa.Array) -> npt.NDArray[np.bool_]:
+    if column.null_count == 0:
+        return np.ones(len(column), dtype=bool)
+    return _unpacked(column.buffers()[0], column)
+
+
+def _numbers(column: pa.Array) -> Array:
+    """The values of a column of numbers or booleans, 0 where there is none."""
+    data = column.buffers()[1]
+    if pa.types.is_boolean(column.type):
+        numbers: Array = _unpacked(data, column)
+    else:
+        numbers = np.frombuffer(data, dtype=column.type.to_pandas_dtype())[column.offset :][: len(column)]
+    return numbers if column.null_count == 0 else np.where(_known(column), numbers, 0)
+
+
+def _unpacked(bits: pa.Buffer, column: pa.Array) -> npt.NDArray[np.bool_]:
+    count = column.offset + len(column)
+    return np.unpackbits(np.frombuffer(bits, dtype="u1"), count=count, bitorder="little")[column.offset :].view(bool)
 
 
 def _text(column: pa.Array, width: int) -> Array:
-    """Zero-padded bytes of a text column, without a Python object a row."""
-    # Through binary and back by view, not by cast: a slice may cut a character in two, and that is no reason to stop.
-    cut = pc.binary_slice(pc.fill_null(column, "").view(pa.binary()), 0, width).view(pa.string())
-    padded = pc.ascii_rpad(cut, width, "\0")
-    return np.frombuffer(padded.buffers()[2], dtype=f"S{width}", count=len(padded))
+    """Zero-padded bytes of a text column, without a Python object a row; what is longer is cut."""
+    _, bounds, data = column.buffers()
+    ends = np.frombuffer(bounds, dtype="i4")[column.offset :][: len(column) + 1]
+    octets = np.frombuffer(data or b"", dtype="u1")
+    lengths = np.diff(ends)
+    padded = np.zeros((len(column), width), dtype="u1")
+    inside = np.arange(width) < lengths[:, None]
+    if lengths.max(initial=0) <= width:
+        padded[inside] = octets[ends[0] : ends[-1]]
+    else:
+        padded[inside] = octets[(ends[:-1, None] + np.arange(width))[inside]]
+    return padded.view(f"S{width}")[:, 0]
 
 
 def unix_ms(moment: datetime) -> int:

@@ -4,15 +4,14 @@ Most reports are beyond doubt, and a look at whole columns tells so. The few oth
 a suspicion is no refusal.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from flight_platform.codec import iso_time
 from flight_platform.model import ICAO24, RANGES, SQUAWK, Position, out_of_range
@@ -21,7 +20,8 @@ from flight_platform.settings import Settings
 from streaming.dead_letters import original_bytes
 from streaming.sources.base import Batch, Refused
 
-_JUDGED: Final = attrgetter("icao24", "squawk", "time", *RANGES)
+_ADDRESS, _SQUAWK, _TIME = attrgetter("icao24"), attrgetter("squawk"), attrgetter("time")
+_RANGES: Final = tuple((attrgetter(name), low, high) for name, (low, high) in RANGES.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +70,28 @@ def sift(batch: Batch, now_ms: int, limits: Limits) -> tuple[list[Position], lis
     return taken, [*batch.refused, *problems.values()]
 
 
-def suspects(positions: Sequence[Position], now_ms: int, limits: Limits) -> Iterable[int]:
-    """The indexes of all that `refusal` refuses, and of few others."""
+def suspects(positions: Sequence[Position], now_ms: int, limits: Limits) -> list[int]:
+    """The indexes of all that `refusal` refuses, and of few others; ascending."""
     if not positions:
-        return ()
-    addresses, squawks, times, *numbers = zip(*map(_JUDGED, positions), strict=True)
+        return []
+    addresses, squawks = map(_ADDRESS, positions), list(map(_SQUAWK, positions))
+    doubtful = {index for index, match in enumerate(map(ICAO24.fullmatch, addresses)) if match is None}
+    wrong = {squawk for squawk in set(squawks) if squawk is not None and not SQUAWK.fullmatch(squawk)}
+    if wrong:
+        doubtful |= {index for index, squawk in enumerate(squawks) if squawk in wrong}
     try:
-        beyond_doubt = _matches(addresses, ICAO24.pattern) & _matches(squawks, SQUAWK.pattern)
-        age_s = (now_ms - np.array(times, dtype="i8")) / 1000
-        beyond_doubt &= age_s >= -limits.future_s
-        if limits.lateness_s is not None:
-            beyond_doubt &= age_s <= limits.lateness_s
-        for (low, high), column in zip(RANGES.values(), numbers, strict=True):
-            values = pc.fill_null(pa.array(column, pa.float64()), low).to_numpy()
-            beyond_doubt &= (values >= low) & (values <= high)  # a NaN is neither
-    except (ValueError, TypeError, OverflowError):  # a number or a text that no column holds
-        return range(len(positions))
-    doubtful: list[int] = np.flatnonzero(~beyond_doubt).tolist()
-    return doubtful
+        age_s = (now_ms - np.array(list(map(_TIME, positions)), dtype="i8")) / 1000
+        youngest, oldest = -limits.future_s, math.inf if limits.lateness_s is None else limits.lateness_s
+        doubtful.update(_outside(age_s, youngest, oldest))
+        for getter, low, high in _RANGES:
+            column = list(map(getter, positions))
+            found = _outside(np.array(column, dtype="f8"), low, high)  # with what is None, which becomes NaN
+            doubtful.update(index for index in found if column[index] is not None)
+    except OverflowError:  # a number of hundreds of digits
+        return list(range(len(positions)))
+    return sorted(doubtful)
 
 
-def _matches(texts: Sequence[str | None], pattern: str) -> npt.NDArray[np.bool_]:
-    """Where a text matches as a whole, or there is none."""
-    matches = pc.match_substring_regex(pa.array(texts, pa.string()), rf"\A(?:{pattern})\z")
-    found: npt.NDArray[np.bool_] = matches.fill_null(True).to_numpy(zero_copy_only=False)
-    return found
+def _outside(values: npt.NDArray[np.float64], low: float, high: float) -> list[int]:
+    outside: list[int] = np.flatnonzero(~((values >= low) & (values <= high))).tolist()  # a NaN is neither
+    return outside

@@ -65,6 +65,11 @@ def test_many_at_once_are_encoded_as_each_by_itself(batch: list[Position]) -> No
     assert encode_all(batch) == [encode(position) for position in batch]
 
 
+def test_text_of_any_script_is_encoded_at_once() -> None:
+    batch = [replace(BARE, source=source) for source in ("zürich", None, "北京", "paris")]
+    assert encode_all(batch) == [encode(position) for position in batch]
+
+
 @given(positions)
 def test_record_round_trip_through_json(position: Position) -> None:
     record = json.loads(json.dumps(to_record(position)))
@@ -110,11 +115,12 @@ def test_columns_of_nothing() -> None:
 
 
 def test_text_that_a_slice_cuts_in_two_is_no_reason_to_stop() -> None:
-    message = position_pb2.Position.FromString(stamp_flight_id(encode(BARE), 7))
-    message.callsign = "ABCÄÄÄÄ"
-    columns, bad = decode_columns([message.SerializeToString()])
+    messages = [
+        stamp_flight_id(encode(replace(BARE, callsign=text)), 7) for text in ("AFR1", "ABCÄÄÄÄ", None, "LONGER-1")
+    ]
+    columns, bad = decode_columns(messages)
     assert bad == []
-    assert columns["callsign"][0].startswith(b"ABC")
+    assert columns["callsign"].tolist() == [b"AFR1", "ABCÄÄÄ".encode()[:8], b"", b"LONGER-1"]
 
 
 def test_rows_for_tracking_keep_their_places() -> None:
