@@ -205,8 +205,9 @@ class GapsQuery(parameters.Query):
 
 def _written(forms: Mapping[str, Format]) -> dict[int | str, dict[str, Any]]:
     """What a 200 may be beside our JSON."""
-    media_types = {form.media_type for form in forms.values()} - {_JSON}
-    return {200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in sorted(media_types)}}}
+    media_types = sorted({form.media_type for form in forms.values()} - {_JSON})
+    kinds = {media_type: "object" if media_type.endswith("+json") else "string" for media_type in media_types}
+    return {200: {"content": {media_type: {"schema": {"type": kind}} for media_type, kind in kinds.items()}}}
 
 
 routes = APIRouter(tags=["history"])

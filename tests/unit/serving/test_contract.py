@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from flight_platform.history.queries import Portions
 from flight_platform.kafka import now_ms
 from flight_platform.settings import Settings
 from serving.active import make_active
@@ -35,6 +36,9 @@ class WholeHistory(FakeHistory):
 
     async def flight(self, flight_id: int) -> dict[str, Any] | None:
         return row(FlightFigures)
+
+    def track(self, flight_id: int) -> Portions:
+        return self._portions(self.points)
 
     async def altitude_band(self, flight_id: int, low_ft: int, high_ft: int) -> dict[str, Any] | None:
         band = {"flight_id": FLIGHT, "icao24": "3c6444", "low_ft": low_ft, "high_ft": high_ft, "entries": 0}
