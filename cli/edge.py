@@ -25,6 +25,7 @@ from flight_platform.settings import Settings
 from serving.problems import MEDIA_TYPE, RETRY_AFTER_S
 
 WINDOW_S: Final = 10  # rates are over so long, so that a moment's haste is no offence; it is what Retry-After says, too
+_OPENSKY_WAIT: Final = "X-Rate-Limit-Retry-After-Seconds"  # OpenSky's clients look for it instead of Retry-After
 _TEMPLATE: Final = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 _OPENSSL: Final = "openssl"
 _VALID_DAYS: Final = 365
@@ -235,7 +236,7 @@ def _refusals() -> str:
     faster = f"More requests than are allowed within {WINDOW_S} s; a key allows more"
     over = "The key has had its requests of this day (UTC); the next begins at midnight"
     listed = [
-        backend("rate", 429, many, faster, wait),
+        backend("rate", 429, many, faster, wait, f"{_OPENSKY_WAIT} {WINDOW_S}"),
         backend("day", 429, many, over, midnight),
         backend("connections", 429, many, "More connections at once than one address may have", wait),
         backend("size", 413, large, "The body is larger than anything here takes"),
