@@ -4,6 +4,7 @@ The limit is Postgres itself: server-side COPY of the same rows, in the same ord
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from flight_platform.codec import DEGREE_STEPS, TENTH_STEPS, decode, decode_colu
 from flight_platform.history.copy import COLUMNS, copy_buffer
 from flight_platform.history.offsets import Span, start_offsets
 from flight_platform.history.partitions import ensure_ahead
-from flight_platform.history.writer import Batch, Writer
+from flight_platform.history.writer import Batch, Writer, Written, prepare
 from flight_platform.model import Position
 from flight_platform.names import TOPIC_POSITIONS, Stage
 from streaming.history import BATCH_RECORDS
@@ -101,9 +102,14 @@ class _History:
 
     def writer(self) -> Sample:
         self._empty()
-        with clocked(len(self._messages), [pid_of(self._run.postgres)]) as sample:
+        under_way: list[Future[Written]] = []  # as the consumer does it: one is prepared while one is written
+        with ThreadPoolExecutor(1) as hands, clocked(len(self._messages), [pid_of(self._run.postgres)]) as sample:
             for values in self._batches:
-                self._writer.write(self._batch(values))
+                prepared = prepare(self._batch(values))
+                wait(under_way)
+                under_way.append(hands.submit(self._writer.write_prepared, prepared))
+            for written in under_way:
+                written.result()
         return sample
 
     def _batch(self, values: list[bytes]) -> Batch:

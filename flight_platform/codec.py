@@ -189,6 +189,8 @@ def decode_for_tracking(messages: Sequence[bytes]) -> list[TrackingRow | None]:
 
 def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None], dict[str, int]]:
     """The same, with the newest time of each source, Unix milliseconds."""
+    if not messages:
+        return [], {}  # as of each aircraft that holds nothing, when a tracker takes over
     batch, undecodable = _decode_batch(messages)
     columns = [batch.column(name) for name in _TRACKING]
     rows: list[TrackingRow | None] = list(zip(*(column.to_pylist() for column in columns), strict=True))

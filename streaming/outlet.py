@@ -27,7 +27,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -245,9 +245,11 @@ class Outlet:
             flight.acknowledged += 1
 
         for topic, key, value, headers in flight.records[flight.unsent_from :]:
-            more: dict[str, Any] = {} if headers is None else {"headers": headers}
             try:
-                self._producer.produce(topic, value, key, on_delivery=answered, **more)
+                if headers is None:
+                    self._producer.produce(topic, value, key, on_delivery=answered)
+                else:
+                    self._producer.produce(topic, value, key, on_delivery=answered, headers=headers)
             except BufferError:
                 return False
             except KafkaException as error:  # too large, or a producer that Kafka has given up: answered at once
@@ -389,16 +391,25 @@ class _Complaints:
 
 def _parts(records: list[Record]) -> Iterator[list[Record]]:
     """Records in their order, in pieces that are sent together: neither long nor large."""
+    for start in range(0, len(records), _FRAME_RECORDS):
+        part = records[start : start + _FRAME_RECORDS]
+        if sum([len(record.value) for record in part]) <= _FRAME_BYTES:
+            yield part
+        else:
+            yield from _small_parts(part)
+
+
+def _small_parts(records: list[Record]) -> Iterator[list[Record]]:
+    """The same where some of the records are large."""
     part: list[Record] = []
     size = 0
     for record in records:
-        if part and (len(part) >= _FRAME_RECORDS or size + len(record.value) > _FRAME_BYTES):
+        if part and size + len(record.value) > _FRAME_BYTES:
             yield part
             part, size = [], 0
         part.append(record)
         size += len(record.value)
-    if part:
-        yield part
+    yield part
 
 
 def pack(records: Sequence[Record]) -> bytes:

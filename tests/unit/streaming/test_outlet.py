@@ -104,6 +104,16 @@ def test_records_survive_the_disk() -> None:
     assert [tuple(record) for record in unpack(pack(kept))] == [tuple(record) for record in kept]
 
 
+def test_pieces_are_neither_long_nor_large() -> None:
+    sizes = [10] * 1_500 + [400_000] * 4 + [2_000_000, 10, 10]
+    records = [Record("reports", str(number), bytes(size)) for number, size in enumerate(sizes)]
+    pieces = list(module._parts(records))
+    assert [record for piece in pieces for record in piece] == records
+    assert max(map(len, pieces)) <= 1_000
+    assert all(len(piece) == 1 or sum(len(record.value) for record in piece) <= 1_000_000 for piece in pieces)
+    assert len(pieces) < 10
+
+
 def test_the_watermark_moves_by_acknowledgement_alone(broker: Broker, tmp_path: Path) -> None:
     with opened(broker, tmp_path) as (outlet, beat):
         outlet.put(reports(0, 10), 1_000)
