@@ -189,7 +189,9 @@ class KmlWriter:
         track = tracks.newgxtrack(altitudemode=simplekml.AltitudeMode.absolute)
         track.newwhen([iso_time(unix_ms(row["time"])) for row in rows])
         track.newgxcoord([(row["longitude"], row["latitude"], height_m(row) or 0.0) for row in rows])
-        head, track_text, tail = _cut(document.kml(), "<gx:interpolate>1</gx:interpolate>", "</gx:MultiTrack>")
+        head, track_text, tail = _cut(
+            document.kml(format=False), "<gx:interpolate>1</gx:interpolate>", "</gx:MultiTrack>"
+        )
         yield (track_text if self._tail else head + track_text).encode()
         self._tail = tail
 
