@@ -33,7 +33,7 @@ class Feed:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def ended(self, timeout_s: float = 30) -> int:
+    def ended(self, timeout_s: float = 60) -> int:
         return self._process.wait(timeout_s)
 
     def terminate(self) -> int:

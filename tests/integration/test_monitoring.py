@@ -112,5 +112,5 @@ def test_a_postgres_that_stops_is_one_page_within_30_s(server_folder: Path, tmp_
         wait_until(lambda: "PostgresDown" in known(), PROMISE_S, "the alert that names Postgres")
 
         assert alertmanager.post(hub, [history_stalls()], "docs/runbooks")
-        wait_until(lambda: "Stall" in known(inhibited=True), 10, "the incident of Dagster")
+        wait_until(lambda: "Stall" in known(inhibited=True), 60, "the incident of Dagster")
         assert "Stall" not in known()  # one page for one cause

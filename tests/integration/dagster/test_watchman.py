@@ -61,7 +61,7 @@ def test_a_stall_that_begins_and_ends_while_dagster_is_down_is_an_incident_and_a
         deputies.run(5, lambda second: second - 60)
         deputies.run(30, lambda second: second - 60, gives=False)
         assert deputies.opened == ["stall:source:roof"]
-        wait_until(lambda: [sent["title"] for sent in told.got] == ["[critical] stall:source:roof"], 20, "the alert")
+        wait_until(lambda: [sent["title"] for sent in told.got] == ["[critical] stall:source:roof"], 60, "the alert")
         deputies.run(30, lambda second: second - 60)
         assert deputies.closed == ["stall:source:roof"]
         assert incidents(connection) == [("stall:source:roof", "source_stalled", False, 0)]

@@ -193,7 +193,7 @@ def test_after_a_crash_it_starts_empty(live_kind: Kind, tmp_path: Path) -> None:
 def test_it_says_at_its_start_what_it_is() -> None:
     with stand_in() as (_, process):
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=30)
     assert process.returncode == 0
     assert said.count("\n") == 1
     assert "stand-in" in said

@@ -131,9 +131,9 @@ def test_counts_repeats_late_and_undecodable(
     assert producer.flush(10) == 0
     log = tmp_path / "log"
     with consuming(settings, log) as process:
-        wait_until(lambda: count(connection, "SELECT sum(records) FROM ops.ledger") == 652, 20, "all are judged")
+        wait_until(lambda: count(connection, "SELECT sum(records) FROM ops.ledger") == 652, 60, "all are judged")
         produce(settings, fresh[:25])  # again, in another batch
-        wait_until(lambda: count(connection, "SELECT sum(repeats) FROM ops.ledger") == 65, 20, "repeats are counted")
+        wait_until(lambda: count(connection, "SELECT sum(repeats) FROM ops.ledger") == 65, 60, "repeats are counted")
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert_exact(connection, fresh + old)
@@ -152,17 +152,17 @@ def test_each_report_is_written_as_it_comes_and_the_heartbeat_tells(
     start_ms = kafka.now_ms()
     with consuming(settings, tmp_path / "log"):
         produce(settings, [report("4ca001", start_ms // 1000, start_ms)])
-        wait_until(lambda: count(connection) == 1, 20, "the consumer is up")
+        wait_until(lambda: count(connection) == 1, 60, "the consumer is up")
         producer = kafka.producer(settings)
         for number in (1, 2, 3):
             produce(settings, [report("4ca001", start_ms // 1000, start_ms + number)], producer)
-            wait_until(has_rows(connection, number + 1), 20, "the next report")
+            wait_until(has_rows(connection, number + 1), 60, "the next report")
         beat = "SELECT extract(epoch FROM watermark) * 1000 FROM ops.heartbeats WHERE stage = 'history'"
-        wait_until(lambda: count(connection, beat) == start_ms + 3, 20, "the heartbeat tells the newest event time")
+        wait_until(lambda: count(connection, beat) == start_ms + 3, 60, "the heartbeat tells the newest event time")
         mark = "SELECT (watermarks -> 'synthetic')::bigint FROM ops.heartbeats WHERE stage = 'history'"
-        wait_until(lambda: count(connection, mark) == start_ms + 3, 20, "and that of its source")
+        wait_until(lambda: count(connection, mark) == start_ms + 3, 60, "and that of its source")
         lag = "SELECT count(*) FROM ops.heartbeats WHERE lag_records = 0 AND counters ->> 'rows' = '4'"
-        wait_until(lambda: count(connection, lag) == 1, 20, "the heartbeat tells that nothing waits")
+        wait_until(lambda: count(connection, lag) == 1, 60, "the heartbeat tells that nothing waits")
 
 
 def test_killed_again_and_again_every_report_is_there_once(
@@ -175,12 +175,12 @@ def test_killed_again_and_again_every_report_is_there_once(
         with consuming(settings, tmp_path / "log") as process:
             before = count(connection)
             produce(settings, positions[life * 20_000 : (life + 1) * 20_000], producer)
-            wait_until(has_rows(connection, before + 1), 30, "it writes")
+            wait_until(has_rows(connection, before + 1), 60, "it writes")
             process.send_signal(signal.SIGKILL)
             process.wait(10)
     with consuming(settings, tmp_path / "log"):
         produce(settings, positions[40_000:], producer)
-        wait_until(lambda: count(connection) == len(positions), 30, "all are there")
+        wait_until(lambda: count(connection) == len(positions), 60, "all are there")
     assert_exact(connection, positions)
 
 
@@ -190,13 +190,13 @@ def test_two_consumers_share_the_partitions(settings: Settings, connection: psyc
     with ExitStack() as stack:
         stack.enter_context(consuming(settings, tmp_path / "one"))
         produce(settings, positions[:half])
-        wait_until(lambda: count(connection) > 0, 20, "the first writes")
+        wait_until(lambda: count(connection) > 0, 60, "the first writes")
         stack.enter_context(consuming(settings, tmp_path / "two"))
-        wait_until(lambda: b"partitions_placed" in (tmp_path / "two").read_bytes(), 20, "the second has its share")
+        wait_until(lambda: b"partitions_placed" in (tmp_path / "two").read_bytes(), 60, "the second has its share")
         produce(settings, positions[half:])
-        wait_until(lambda: count(connection) == len(positions), 20, "all are there")
+        wait_until(lambda: count(connection) == len(positions), 60, "all are there")
         shares = "SELECT count(*) FROM ops.heartbeats WHERE (counters ->> 'rows')::bigint > 0"
-        wait_until(lambda: count(connection, shares) == 2, 30, "both have written")
+        wait_until(lambda: count(connection, shares) == 2, 60, "both have written")
     assert_exact(connection, positions)
 
 
@@ -210,13 +210,13 @@ def test_postgres_restarts_in_mid_stream(kafka_bootstrap: str, server_folder: Pa
         stack.enter_context(consuming(settings, log))
         produce(settings, positions[:third])
         url = database["postgres_url"]
-        wait_until(lambda: count_at(url) == third, 20, "the first third")
+        wait_until(lambda: count_at(url) == third, 60, "the first third")
         server.stop()
         produce(settings, positions[third : 2 * third])
-        wait_until(lambda: b"postgres_unavailable" in log.read_bytes(), 10, "the outage is said")
+        wait_until(lambda: b"postgres_unavailable" in log.read_bytes(), 60, "the outage is said")
         server.start()
         server.wait_ready()
         produce(settings, positions[2 * third :])
-        wait_until(lambda: count_at(url) == len(positions), 30, "all are there")
+        wait_until(lambda: count_at(url) == len(positions), 60, "all are there")
         with psycopg.connect(url, autocommit=True) as connection:
             assert_exact(connection, positions)

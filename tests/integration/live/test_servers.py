@@ -43,7 +43,7 @@ def fill(writer: LiveWriter, positions: list[Position], settings: Settings, away
             writer.fill(columns_of(positions), kafka.now_ms())
         return len(writer.away()) == away
 
-    wait_until(filled, 30, "servers to be filled")
+    wait_until(filled, 60, "servers to be filled")
     writer.write_watermarks(dict.fromkeys(range(PARTITIONS), kafka.now_ms()), PARTITIONS)
 
 
@@ -104,12 +104,12 @@ def test_a_position_is_gone_when_it_leaves_the_window(live_server: EmbeddedLive)
                 seen_last = asked
             return len(answer.positions) == 1
 
-        wait_until(gone, 30, "the older one to expire")
+        wait_until(gone, 60, "the older one to expire")
         assert seen_last < now_ms + 4_000, "shown although it had left the window"
         (shard,) = parse_shards([live_server.url])
         with closing(Connection(shard)) as connection:
             scan = ("SCAN", "flights", "IDS")
-            wait_until(lambda: connection.ask([scan])[0][1] == [b"3c0001-6553f100"], 30, "the server to have swept it")
+            wait_until(lambda: connection.ask([scan])[0][1] == [b"3c0001-6553f100"], 60, "the server to have swept it")
 
 
 @pytest.mark.parametrize("copies", [1, 2])
@@ -200,7 +200,7 @@ def locked_server(kind: Kind, folder: Path) -> Iterator[int]:
     words = [sys.executable, "-m", "flight_platform.embedded.live_server", f"--port={port}", "--requirepass=s3cret"]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: is_listening(port), 10, "the stand-in to listen")
+            wait_until(lambda: is_listening(port), 60, "the stand-in to listen")
             yield port
         finally:
             process.terminate()

@@ -34,7 +34,7 @@ def test_postgres_away_is_a_503_and_back_needs_no_restart(server_folder: Path) -
             assert history.get("/healthz") == {"status": "ok"}
             for _ in range(2):  # away at the start, and away while there are connections
                 postgres.start()
-                wait_until(lambda: history.client.get("/readyz").status_code == 200, 20, "readiness again")
+                wait_until(lambda: history.client.get("/readyz").status_code == 200, 60, "readiness again")
                 postgres.stop()
                 assert history.get("/readyz", 503)["status"] == 503
             assert history.stop() == 0

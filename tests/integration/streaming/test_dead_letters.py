@@ -297,7 +297,7 @@ def test_fields_of_a_newer_writer_survive_tracker_dead_letter_and_replay(
         for icao24, data in ((report(1).icao24, good), (report(2).icao24, refused)):
             producer.produce(settings.topic(TOPIC_REPORTS), data, icao24)
         producer.flush(10)
-        wait_until(lambda: records(settings, TOPIC_POSITIONS) and records(settings, TOPIC_DEAD_LETTERS), 30, "both")
+        wait_until(lambda: records(settings, TOPIC_POSITIONS) and records(settings, TOPIC_DEAD_LETTERS), 60, "both")
         (position,) = records(settings, TOPIC_POSITIONS)
         (dead,) = records(settings, TOPIC_DEAD_LETTERS)
     assert (position.value() or b"").startswith(good)

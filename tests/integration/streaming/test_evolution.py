@@ -45,11 +45,11 @@ def test_a_newer_writers_fields_go_all_the_way(kafka_bootstrap: str, database: D
     jump = Position(icao24="4b1812", time=now_ms + 2_500, received_at=now_ms, latitude=-30.0, longitude=100.0)
     with stage("track", settings, tmp_path) as first:
         sent = send_newer(settings, [*flown[:3], jump])
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) == 3, 30, "three are passed, one is held")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) == 3, 60, "three are passed, one is held")
         first.kill()
     with stage("track", settings, tmp_path):
         sent += send_newer(settings, flown[3:])  # later than the jump may wait for others like it
-        wait_until(lambda: records(settings, TOPIC_DEAD_LETTERS), 30, "the jump is refused")
+        wait_until(lambda: records(settings, TOPIC_DEAD_LETTERS), 60, "the jump is refused")
     passed = [NEWER.FromString(message.value() or b"") for message in records(settings, TOPIC_POSITIONS)]
     assert [position.remark for position in passed] == [f"{REMARK} {report.time}" for report in flown]
     assert all(position.flight_id and position.selected_altitude_ft == 36_000 for position in passed)

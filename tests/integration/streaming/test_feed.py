@@ -74,7 +74,7 @@ def blamed(database: DatabaseUrls) -> set[tuple[Stage, Cause]]:
         return bool(named)
 
     with psycopg.connect(database["postgres_url"], autocommit=True) as connection:
-        wait_until(lambda: look(connection), 20, "somebody is named")
+        wait_until(lambda: look(connection), 60, "somebody is named")
     return named
 
 
@@ -118,10 +118,10 @@ def test_sigterm_loses_nothing_that_was_read(kafka_bootstrap: str, database: Dat
     settings = new_settings(kafka_bootstrap, **database)
     with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
         receiver.sending.set()
-        wait_until(lambda: accepted(database) > 200, 20, "reports flow")
+        wait_until(lambda: accepted(database) > 200, 60, "reports flow")
         assert heartbeat(database)["watermark"] is not None
         receiver.sending.clear()
-        wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
+        wait_until(lambda: accepted(database) == len(receiver.sent), 60, "all is read")
         newest_ms = receiver.sent[-1][1]
         wait_until(
             lambda: heartbeat(database)["watermark"].timestamp() * 1000 == pytest.approx(newest_ms, abs=0.5),
@@ -138,11 +138,11 @@ def test_a_stall_is_as_if_the_source_were_silent(kafka_bootstrap: str, database:
     (tmp_path / "run" / "stall").write_text("3")
     with Receiver() as receiver, feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
         receiver.sending.set()
-        wait_until(lambda: accepted(database) > 0, 20, "reports flow")
+        wait_until(lambda: accepted(database) > 0, 60, "reports flow")
         feed.send(signal.SIGUSR1)
         wait_until(lambda: feed.said("source_held_back"), 30)
         before, sent = accepted(database), len(receiver.sent)
-        wait_until(lambda: len(receiver.sent) > sent + 500, 10, "the receiver goes on")
+        wait_until(lambda: len(receiver.sent) > sent + 500, 60, "the receiver goes on")
         assert accepted(database) < sent + 200, f"it was {before} when the stall began"
         held = accepted(database)
         wait_until(lambda: accepted(database) > held, 15, "it goes on after the stall")
@@ -158,18 +158,18 @@ def test_kafka_is_killed_and_comes_back(own_kafka: EmbeddedKafka, database: Data
         wait_until(lambda: heartbeat(database).get("watermark") is not None, 60, "reports flow")
         wait_until(lambda: heartbeat(database)["lag_records"] < 500, 60, "straight into Kafka")
         own_kafka.kill()
-        wait_until(lambda: feed.said("kafka_is_silent"), 20, "the outage is noticed")
+        wait_until(lambda: feed.said("kafka_is_silent"), 60, "the outage is noticed")
         wait_until(lambda: heartbeat(database)["note"] == "waiting for Kafka", 30)
         watermark, lag = heartbeat(database)["watermark"], heartbeat(database)["lag_records"]
-        wait_until(lambda: heartbeat(database)["lag_records"] > lag + 2_000, 20, "the lag is seen to grow")
+        wait_until(lambda: heartbeat(database)["lag_records"] > lag + 2_000, 60, "the lag is seen to grow")
         assert blamed(database) == {(Stage.FEED, Cause.KAFKA_UNREACHABLE)}
         assert heartbeat(database)["watermark"] == watermark, "it moves by acknowledgement alone"
         own_kafka.start()
         own_kafka.wait_ready()
-        wait_until(lambda: heartbeat(database)["note"] == "running", 30, "it goes on")
+        wait_until(lambda: heartbeat(database)["note"] == "running", 60, "it goes on")
         receiver.sending.clear()
-        wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
-        wait_until(lambda: heartbeat(database)["lag_records"] == 0, 20, "all is acknowledged")
+        wait_until(lambda: accepted(database) == len(receiver.sent), 60, "all is read")
+        wait_until(lambda: heartbeat(database)["lag_records"] == 0, 60, "all is acknowledged")
         assert feed.terminate() == 0
         found = in_kafka(settings)
         assert Counter(found) == Counter(receiver.sent), "nothing is lost, nothing comes twice"
@@ -184,18 +184,18 @@ def test_kafka_is_down_from_start_to_stop(own_kafka: EmbeddedKafka, database: Da
     with Receiver() as receiver:
         receiver.sending.set()
         with feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
-            wait_until(lambda: accepted(database) > 2_000, 20, "it takes what comes")
+            wait_until(lambda: accepted(database) > 2_000, 60, "it takes what comes")
             assert heartbeat(database)["note"] == "waiting for Kafka"
-            wait_until(lambda: feed.said("kafka_is_silent"), 20, "what it holds is not said to be the source's fault")
+            wait_until(lambda: feed.said("kafka_is_silent"), 60, "what it holds is not said to be the source's fault")
             assert blamed(database) == {(Stage.FEED, Cause.KAFKA_UNREACHABLE)}
             receiver.sending.clear()
-            wait_until(lambda: accepted(database) == len(receiver.sent), 10, "all is read")
+            wait_until(lambda: accepted(database) == len(receiver.sent), 60, "all is read")
             assert feed.terminate() == 0
             assert feed.said("held_for_the_next_run")
         own_kafka.start()
         own_kafka.wait_ready()
         with feeding(settings, tmp_path, "sbs", "--url", receiver.url) as feed:
-            wait_until(lambda: heartbeat(database).get("lag_records") == 0, 20, "what was held is sent")
+            wait_until(lambda: heartbeat(database).get("lag_records") == 0, 60, "what was held is sent")
             assert feed.terminate() == 0
         assert Counter(in_kafka(settings)) == Counter(receiver.sent)
 
@@ -247,11 +247,11 @@ def test_polls_are_held_too(own_kafka: EmbeddedKafka, database: DatabaseUrls, tm
         url = f"http://127.0.0.1:{server.server_port}/data/aircraft.json"
         try:
             with feeding(settings, tmp_path, "readsb", "--url", url, "--interval", "0.1") as feed:
-                wait_until(lambda: accepted(database) > 5, 20, "polls are held")
+                wait_until(lambda: accepted(database) > 5, 60, "polls are held")
                 assert heartbeat(database)["counters"]["held"] > 5
                 own_kafka.start()
                 own_kafka.wait_ready()
-                wait_until(lambda: heartbeat(database)["watermark"] is not None, 20, "what was held is sent")
+                wait_until(lambda: heartbeat(database)["watermark"] is not None, 60, "what was held is sent")
                 assert feed.terminate() == 0
         finally:
             server.shutdown()

@@ -51,13 +51,13 @@ def test_a_tracker_forgets_one_aircraft_wherever_it_is_restarted(kafka_bootstrap
     wild = reports(FORGOTTEN, 3, latitude=-30.0)  # held: where no report follows it becomes a dead letter
     with stage("track", settings, tmp_path):
         send_reports(settings, [*both, *wild])
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(both), 30, "all positions")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(both), 60, "all positions")
         tell_trackers_to_forget(settings, [FORGOTTEN])
-        wait_until(lambda: kept(settings).get(FORGOTTEN, b"") is None, 30, "the tombstone")
+        wait_until(lambda: kept(settings).get(FORGOTTEN, b"") is None, 60, "the tombstone")
         assert kept(settings)[OTHER]
     with stage("track", settings, tmp_path):  # from what is kept alone
         send_reports(settings, [*reports(FORGOTTEN, 4), *reports(OTHER, 4)])
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(both) + 2, 30, "two more")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(both) + 2, 60, "two more")
     assert len(flight_ids(settings, FORGOTTEN)) == 2  # a stranger from then on
     assert len(flight_ids(settings, OTHER)) == 1
     assert records(settings, TOPIC_DEAD_LETTERS) == []
@@ -71,8 +71,8 @@ def test_a_record_without_report_and_address_is_no_such_word(kafka_bootstrap: st
             producer.produce(settings.topic(TOPIC_REPORTS), None, key, partition=0)
         producer.produce(settings.topic(TOPIC_REPORTS), b"", OTHER)
         assert producer.flush(10) == 0
-        wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 30, "the refused")
-        wait_until(lambda: OTHER in kept(settings), 30, "the word that came to the wrong partition")
+        wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 60, "the refused")
+        wait_until(lambda: OTHER in kept(settings), 60, "the word that came to the wrong partition")
     assert len(records(settings, TOPIC_DEAD_LETTERS)) == 3
 
 

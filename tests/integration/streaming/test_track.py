@@ -73,9 +73,9 @@ def test_reports_become_positions_in_their_partition(
     sent = traffic(20, 30)
     with stage("track", settings, tmp_path) as tracker:
         send_reports(settings, sent)
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 60, "all positions")
         newest_s = sent[-1].time / 1000
-        wait_until(lambda: watermarks_of("track", database) == {"test": newest_s}, 10, "the watermark of the source")
+        wait_until(lambda: watermarks_of("track", database) == {"test": newest_s}, 60, "the watermark of the source")
         assert tracker.terminate() == 0
     messages = records(settings, TOPIC_POSITIONS)
     assert ids([decode(m.value() or b"") for m in messages]) == expected_ids(sent)
@@ -94,7 +94,7 @@ def test_fields_of_a_newer_writer_pass_through(kafka_bootstrap: str, tmp_path: P
         producer = kafka.producer(settings)
         producer.produce(settings.topic(TOPIC_REPORTS), newer, "400000")
         producer.flush(10)
-        wait_until(lambda: records(settings, TOPIC_POSITIONS), 30, "the position")
+        wait_until(lambda: records(settings, TOPIC_POSITIONS), 60, "the position")
     passed = records(settings, TOPIC_POSITIONS)[0].value() or b""
     assert passed.startswith(newer)
     assert decode(passed).icao24 == "400000"
@@ -116,7 +116,7 @@ def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str,
         producer.produce(settings.topic(TOPIC_REPORTS), encode(stranger), run[0].icao24)
         producer.flush(10)
         send_reports(settings, late_enough)
-        wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 30, "three dead letters")
+        wait_until(lambda: len(records(settings, TOPIC_DEAD_LETTERS)) >= 3, 60, "three dead letters")
     letters = {headers_of(m)[Header.REASON]: m for m in records(settings, TOPIC_DEAD_LETTERS)}
     assert set(letters) == {Reason.UNDECODABLE, Reason.OUT_OF_RANGE, Reason.IMPLAUSIBLE}
     assert letters[Reason.UNDECODABLE].value() == b"\xff\xfenot protobuf"
@@ -131,13 +131,13 @@ def test_another_tracker_takes_over_within_15_seconds(kafka_bootstrap: str, tmp_
     sent = traffic(40, 30)
     with stage("track", settings, tmp_path) as first, stage("track", settings, tmp_path) as second:
         send_reports(settings, sent)
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 60, "all positions")
         wait_until(lambda: min(first.said("assigned"), second.said("assigned")), 15, "both have partitions")
         more = traffic(40, 30, first=30)
         first.kill()
         killed_at = monotonic()
         send_reports(settings, more)
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 30, "the rest")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 60, "the rest")
         assert monotonic() - killed_at < 15
     assert ids(tracked(settings)) == expected_ids(sent + more)
     assert len(tracked(settings)) == len(sent + more)
@@ -148,16 +148,16 @@ def test_frozen_tracker_that_wakes_up_writes_nothing_twice(kafka_bootstrap: str,
     sent = traffic(40, 30)
     with stage("track", settings, tmp_path) as frozen:
         send_reports(settings, sent)
-        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 30, "all positions")
+        wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 60, "all positions")
         frozen.suspend()
         more = traffic(40, 30, first=30)
         send_reports(settings, more)
         with stage("track", settings, tmp_path):
-            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 30, "the rest")
+            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent + more), 60, "the rest")
             frozen.resume()
             last = traffic(40, 10, first=60)
             send_reports(settings, last)
             everything = sent + more + last
-            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(everything), 30, "all of it")
+            wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(everything), 60, "all of it")
     assert len(tracked(settings)) == len(everything)
     assert ids(tracked(settings)) == expected_ids(everything)

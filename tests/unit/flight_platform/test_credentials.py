@@ -32,12 +32,13 @@ def test_a_certificate_is_told_two_weeks_before_its_end_a_self_signed_one_when_i
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(self_signed(days=days) + self_signed(days=3650))  # a chain: the first is the edge's own
     settings = Settings.read(var=tmp_path, edge_certificate=path if own else None)
-    alerts = certificate(settings, NOW)
+    now = datetime.now(UTC)
+    alerts = certificate(settings, now)
     assert [(alert.key, alert.severity) for alert in alerts] == told
     for alert in alerts:
         ends = alert.last_good
         assert ends is not None
-        assert abs(ends - NOW - timedelta(days=days)) < timedelta(minutes=5)
+        assert abs(ends - now - timedelta(days=days)) < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
