@@ -33,6 +33,8 @@ from bench.push import FLIGHTS, Sky
 from bench.run import Run, live_server, pid_of, prepared
 from cli.programs import instances
 from flight_platform.embedded.process import free_port
+from flight_platform.flights.airports import Airports
+from flight_platform.history.flights import derive_hour
 from flight_platform.history.partitions import ensure_hour
 from flight_platform.model import format_flight_id
 from flight_platform.settings import Settings
@@ -127,6 +129,10 @@ class Readers:
         port = self.settings.active_port if api == "active" else self.settings.history_port
         return f"http://127.0.0.1:{port}"
 
+    def is_calm(self) -> bool:
+        """Whether the sky is answered."""
+        return httpx.get(f"{self.address('active')}/v1/live?format=protobuf", timeout=20).is_success
+
     def ways(self, request: Request) -> Iterator[Way]:
         """All ways to ask for it, the API itself first."""
         store = [self.live] if request.api == "active" else [self.postgres]
@@ -205,7 +211,7 @@ def _compare(answering: Readers, request: Request, idle: dict[int, float], run: 
     for number in range(rounds):
         for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
             # What the way before has left behind it in a store is not this one's.
-            wait_until(lambda: httpx.get(f"{answering.address('active')}/readyz", timeout=20).is_success, 60, "calm")
+            wait_until(answering.is_calm, 60, "the API to be calm again")
             used, began = sum(map(cpu_seconds, way.servers)), time.monotonic()
             loaded = load(way.url, way.headers, CONNECTIONS, seconds)
             idled = sum(idle.get(number, 0) for number in way.servers) * (time.monotonic() - began)
@@ -325,6 +331,8 @@ def _fill(run: Run, url: str) -> tuple[str, str]:
         for what in (several, alone):
             connection.execute(_FILL, what)
         connection.execute("ANALYZE history.positions")
+        for moment in (begin, now):  # as the platform does each few minutes
+            derive_hour(connection, moment, Airports([]), now)
     ids = ((_FIRST, begin), (_LONG, long_begin))
     first, long = (format_flight_id(address << 32 | int(moment.timestamp())) for address, moment in ids)
     return first, long
