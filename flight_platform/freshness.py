@@ -21,7 +21,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from flight_platform.heartbeats import resident_bytes
+from flight_platform.heartbeats import PATIENCE_PERIODS, resident_bytes
 from flight_platform.history.sql import query
 from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, Stage
 from flight_platform.watermarks import advance
@@ -33,7 +33,6 @@ KEEP_DEAD: Final = timedelta(minutes=5)  # how long the row of a dead process wi
 _GOODS_TO_CLOSE: Final = 2  # signs of life in a row before the all-clear: one report a minute is no recovery
 _UNSEEN_S: Final = 30.0  # a look that comes so late on a busy machine still continues the last one
 _LOOK_S: Final = 5.0  # how often a look is taken; what happened between two is dated half-way
-_PATIENCE_PERIODS: Final = 2.0  # a source that gives something each minute is not silent before two have passed
 _PASSED_ON: Final = "passed"  # not a hop: what is known to be in flight.positions, for the memory alone
 _DEAD: Final = "its process does not answer: killed, hung, or cut off from Postgres"
 _NOTES_IN_WAIT: Final = {
@@ -300,7 +299,7 @@ class _Bench:
             good=good,
             cause=Cause.SOURCE_STALLED,
             detail=f"its feed is alive, but the source gives nothing new{told}",
-            threshold_s=max(self._threshold_s, _PATIENCE_PERIODS * (feed.period_s or 0.0)),
+            threshold_s=max(self._threshold_s, PATIENCE_PERIODS * (feed.period_s or 0.0)),
         )
 
     def judge_consumer(self, hop: Hop, upstream: Hop) -> None:

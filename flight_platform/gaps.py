@@ -1,6 +1,7 @@
 """Gaps: stretches of event time that are lost for good, written to `ops.gaps` as they are seen.
 
-    a source that cannot repeat was away   stalled, or its feed was dead, or stopped on purpose
+    a source that cannot repeat was away   stalled, or its feed was dead, or stopped on purpose; what nobody has looked
+                                           at is written by the feed itself (`heartbeats.py`)
     a feed's disk overflowed               Kafka was away for longer than it holds (`streaming/spool.py`)
     records expired unread in Kafka        written by history itself (`offsets.py`)
 

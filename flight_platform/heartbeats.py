@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,9 +29,12 @@ from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_
 log = structlog.get_logger()
 
 _UPSERT = (files("flight_platform") / "sql/queries/heartbeat.sql").read_text()
+_NOTE_GAP = (files("flight_platform") / "sql/queries/gaps_note.sql").read_text()
 _NOTE_LISTENING = (files("flight_platform") / "sql/queries/listening_note.sql").read_text()
 _DELETE = "DELETE FROM ops.heartbeats WHERE stage = %(stage)s AND instance = %(instance)s AND source = %(source)s"
 BEAT_S = 1.0
+PATIENCE_PERIODS = 2.0  # a source that gives something each minute is not silent before two have passed
+MOST_HOLES = 100  # of a source, that wait for Postgres
 LISTENING_S = 60.0  # how often a feed writes down that it listens, beside its heartbeat: a successor overwrites that
 
 
@@ -55,7 +58,7 @@ class Heartbeat:
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
     taken, by source; lag_records: what waits in Kafka; counts: totals by outcome; about_source: asked at each beat, in
     the beat's thread; then: called after each beat, there too, with its connection and the seconds since the watchman's
-    last word (None: there never was one).
+    last word (None: there never was one). holes: what a source left out and nobody has written down, from and to in ms.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -71,10 +74,29 @@ class Heartbeat:
         self.then: Callable[[psycopg.Connection, float | None], object] = lambda _connection, _watchman_age_s: None
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
+        self._threshold_s, self._heard_at_s = settings.stall_threshold_s, time.monotonic()
+        self.holes: deque[tuple[int, int]] = deque(maxlen=MOST_HOLES)
         self._noted_at = time.monotonic()
         self._stop = threading.Event()
         self._on_purpose = True
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def hear(self, clock_ms: int, *, at_s: float | None = None) -> None:
+        """The source has told this time. What it left out before, and cannot give later, waits in `holes` for Postgres.
+
+        So it is known whether or not somebody has looked meanwhile. Silence is told by both clocks: one that is set
+        right leaves nothing out. `at_s` is monotonic.
+        """
+        at_s = time.monotonic() if at_s is None else at_s
+        before_ms, silent_s = self.source_clock_ms, at_s - self._heard_at_s
+        if before_ms is not None and clock_ms <= before_ms:
+            return
+        self.source_clock_ms, self._heard_at_s = clock_ms, at_s
+        if before_ms is None or min(silent_s, (clock_ms - before_ms) / 1000) <= self._threshold_s:
+            return
+        facts = self.about_source()
+        if facts.repeatable is False and silent_s > PATIENCE_PERIODS * (facts.period_s or 0.0):
+            self.holes.append((before_ms, clock_ms))
 
     def start(self) -> None:
         """Starts to beat."""
@@ -99,6 +121,7 @@ class Heartbeat:
                         connect_timeout=3,
                         application_name=f"{self.instance} heartbeat",
                     )
+                self._note_holes(connection)
                 if time.monotonic() - self._noted_at >= LISTENING_S:
                     self._note_listening(connection)
                 self._go_on(connection, self._tell(connection.execute(_UPSERT, self._row()).fetchone()))
@@ -126,6 +149,13 @@ class Heartbeat:
             raise
         except Exception:  # whatever it is: a process that does not beat any more counts as dead
             log.exception("after_heartbeat_failed")
+
+    def _note_holes(self, connection: psycopg.Connection) -> None:
+        while self.holes:
+            from_ms, to_ms = self.holes[0]
+            stretch = {"source": self.source, "from_time": _moment(from_ms), "to_time": _moment(to_ms)}
+            connection.execute(_NOTE_GAP, stretch)
+            self.holes.popleft()
 
     def _note_listening(self, connection: psycopg.Connection) -> None:
         """Of a feed: until when it has heard its source. A backfill's is a recording: it does not tell who listened."""

@@ -122,8 +122,9 @@ def _open_outlet(settings: Settings, source: Source, process: Process, watch: La
 
 def _tell(beat: Heartbeat, source: Source, batch: Batch, now_ms: int) -> None:
     newest = max((p.time for p in batch.positions), default=None)
-    times = [t for t in (newest, batch.clock_ms, beat.source_clock_ms) if t is not None]
-    beat.source_clock_ms = max(times, default=None)
+    told = [t for t in (newest, batch.clock_ms) if t is not None]
+    if told:
+        beat.hear(max(told))
     INGEST_LAST_SUCCESS.labels(source.name).set(now_ms / 1000)
     if newest is not None:
         INGEST_EVENT_TIMESTAMP.labels(source.name).set(newest / 1000)
