@@ -40,7 +40,6 @@ from serving.history_answers import (
     Instant,
     JsonWriter,
     Track,
-    dumps,
 )
 from serving.history_questions import (
     ALL_AIRCRAFT,
@@ -57,6 +56,7 @@ from serving.history_store import History, HistoryStore, PostgresHistory, gather
 from serving.parameters import EXAMPLES, FlightIdPath, Icao24Path
 from serving.problems import ProblemError, invalid, responses
 from serving.replay import Replay
+from serving.rows import dumps
 from serving.server import serve
 from serving.simplify import simplified
 from serving.streamed import LongAnswer

@@ -6,7 +6,7 @@ Pure: no store and no HTTP.
 import base64
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -19,8 +19,7 @@ from serving import exports
 from serving.exports import Writer
 from serving.live_answers import LiveFlight
 from serving.parameters import parse_moment
-
-Row = Mapping[str, Any]
+from serving.rows import Row, dumps
 
 
 class HistoryFlight(BaseModel):
@@ -170,19 +169,6 @@ class Cursor:
             return cls(parse_moment(from_ms / 1000), parse_moment(to_ms / 1000), after)
         except (ValueError, TypeError, OverflowError, OSError, RecursionError):
             raise ValueError("this is no cursor: take `next` of the page before as it is") from None
-
-
-def dumps(value: Any) -> bytes:
-    """JSON with times as ISO 8601 text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, datetime):
-        return iso_time(unix_ms(value))
-    if hasattr(value, "__float__"):  # numeric
-        return float(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 class JsonWriter:

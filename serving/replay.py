@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flight_platform.history.queries import INSTANT
-from serving.exports import Row
-from serving.history_answers import dumps
 from serving.live_answers import LiveFlight
 from serving.problems import invalid
+from serving.rows import Row, dumps
 
 STEPS_S: Final = (1, 3600)
 LONGEST: Final = timedelta(hours=1)  # of a window: what is scanned is all that came in it

@@ -5,13 +5,14 @@ That is Douglas-Peucker with the distance at the same instant (Meratnia and de B
 techniques for moving point objects", 2004: TD-TR), so that speeds stay true and not the shape alone. Pure.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-Row = Mapping[str, Any]
+from serving.rows import Row
+
 _Row = TypeVar("_Row", bound=Row)
 Array = npt.NDArray[np.float64]
 

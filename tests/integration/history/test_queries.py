@@ -20,8 +20,8 @@ from flight_platform.history.verdicts import record_verdict
 from flight_platform.history.writer import Written
 from flight_platform.model import Position, format_flight_id
 from flight_platform.testing import DatabaseUrls
-from serving.history_answers import dumps
 from serving.replay import Replay
+from serving.rows import dumps
 from tests.integration.history import filling
 from tests.integration.history.filling import fill
 from tests.integration.history.reports import report
@@ -165,7 +165,7 @@ def test_a_replay_has_at_each_step_the_sky_of_that_instant(
     replay = Replay(start, start + timedelta(seconds=180), step, 5)
 
     async def frames(connection: Any) -> list[dict[str, Any]]:
-        window = {"from_time": start, "to_time": replay.to_time, "step": step}
+        window: dict[str, Any] = {"from_time": start, "to_time": replay.to_time, "step": step}
         parts = [part async for rows in queries.replay(connection, bbox=bbox, **window) for part in replay.part(rows)]
         return [json.loads(line) for line in b"".join([*parts, *replay.end()]).splitlines()]
 
