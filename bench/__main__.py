@@ -42,7 +42,8 @@ PARTS = (
     *("decode", "feed", "track", "live", "history", "compaction"),
     *("together", "latency", "variants", "scaling", "shards", "push", "serving", "frames"),
 )
-_LONG = frozenset({"scaling", "push", "frames"})  # minutes each: a quick run takes them only where they are asked for
+# A minute or more each: a quick run takes them only where they are asked for.
+_LONG = frozenset({"variants", "scaling", "push", "frames"})
 _UNPACED_UNKNOWN = 15_000
 _FAILURES = (
     *(FlightError, OSError, RuntimeError, subprocess.TimeoutExpired),
