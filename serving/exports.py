@@ -40,6 +40,7 @@ COLUMNS: Final[dict[str, pa.DataType]] = {  # names and order of a position repo
     "source": pa.string(),
 }
 _SCHEMA: Final = pa.schema(COLUMNS)
+_XML: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _GROUP: Final = 20_000  # rows: below, a group costs readers more than it spares them
 
 
@@ -201,7 +202,7 @@ class KmlWriter:
         head, track_text, tail = _cut(
             document.kml(format=False), "<gx:interpolate>1</gx:interpolate>", "</gx:MultiTrack>"
         )
-        yield (track_text if self._tail else head + track_text).encode()
+        yield (track_text if self._tail else _XML + head + track_text).encode()
         self._tail = tail
 
     def end(self) -> Iterable[bytes]:

@@ -55,7 +55,9 @@ def test_gpx() -> None:
 
 
 def test_kml() -> None:
-    root = ElementTree.fromstring(written("kml", ROWS[:2], ROWS[2:]))  # noqa: S314  # our own
+    text = written("kml", ROWS[:2], ROWS[2:])
+    assert text.startswith(b"<?xml")
+    root = ElementTree.fromstring(text)  # noqa: S314  # our own
     names = {"kml": "http://www.opengis.net/kml/2.2", "gx": "http://www.google.com/kml/ext/2.2"}
     assert [when.text for when in root.iterfind(".//kml:when", names)][:1] == ["2026-01-31T12:00:00.250Z"]
     coordinates = [coord.text for coord in root.iterfind(".//gx:coord", names)]
