@@ -126,6 +126,7 @@ def test_refused_reports_are_dead_letters_with_their_place(kafka_bootstrap: str,
     assert int(head[Header.OFFSET]) == 11
 
 
+@pytest.mark.alone
 def test_another_tracker_takes_over_within_15_seconds(kafka_bootstrap: str, tmp_path: Path) -> None:
     settings = new_settings(kafka_bootstrap)
     sent = traffic(40, 30)
