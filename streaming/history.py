@@ -184,19 +184,21 @@ class HistoryConsumer:
         batch = self._batch()
         if batch is None:
             return
-        prepared = prepare(batch)
+        # Not in an outage: each try would cost memory for a while, and most of them fail for want of a connection.
+        prepared = prepare(batch) if self._outage_since is None else None
         if self._land():  # else what is pending is not what it was
             size = len(batch.values)
             messages, self._pending = self._pending[:size], self._pending[size:]
             self._next |= {number: span.stop for number, span in batch.spans.items()}
-            self._under_way = _UnderWay(batch, messages, self._hands.submit(self._carry_out, prepared))
+            self._under_way = _UnderWay(batch, messages, self._hands.submit(self._carry_out, batch, prepared))
         if self._outage_since is not None:
             self._land()  # until it is over, one at a time: what is taken in meanwhile would add up
 
-    def _carry_out(self, prepared: Prepared) -> Written:
+    def _carry_out(self, batch: Batch, prepared: Prepared | None) -> Written:
         """On the writing thread."""
         with CONSUMER_BATCH_DURATION.labels(STAGE).time(), HISTORY_WRITE_DURATION.time():
-            return self._postgres.writer().write_prepared(prepared)
+            writer = self._postgres.writer()
+            return writer.write_prepared(prepared or prepare(batch))
 
     def _land(self) -> bool:
         """Waits for the batch under way and takes note of how it ended; whether nothing has to be thought over.
