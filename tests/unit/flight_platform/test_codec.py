@@ -1,6 +1,8 @@
 """Reports as bytes, as columns and as records: nothing gets lost, nothing unknown becomes zero."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -107,6 +109,21 @@ def test_columns_leave_out_what_is_no_tracked_report() -> None:
     columns, bad = decode_columns([tracked, b"\xff\xff", encode(BARE), tracked])
     assert bad == [1, 2]
     assert columns["flight_id"].tolist() == [7, 7]
+
+
+def test_no_process_of_the_data_plane_imports_pandas_by_the_way() -> None:
+    """Some functions of Arrow do, at first use: a second of processor time and 50 MB, a process."""
+    program = """
+import sys
+from flight_platform.codec import decode_columns, decode_reports, encode_all
+from flight_platform.history.copy import copy_buffer
+from flight_platform.model import Position
+values = encode_all([Position(icao24="3c6444", time=1, received_at=2, latitude=0.0, longitude=0.0, flight_id=7)])
+assert len(decode_columns(values)[0]) == len(decode_reports(values)[0]) == 1
+copy_buffer(decode_columns(values)[0])
+sys.exit("pandas" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_columns_of_nothing() -> None:
