@@ -135,6 +135,7 @@ class HistoryConsumer:
         self._outage_since: float | None = None  # None: Postgres did what it was last asked for
         self._pause_s = FIRST_PAUSE_S
         self._hold_s = 0.0  # to be waited before Postgres is asked again
+        self._paused = False
         self._place_at = 0.0
         self._tell_at = 0.0
 
@@ -153,9 +154,8 @@ class HistoryConsumer:
                     self._place()
                 if self._is_due():
                     self._write()
-                if self._hold_s:
-                    self._hold()
-                self._tell()
+                self._rest()
+                self._tell(paused=self._paused)
         finally:
             self._land()
             self._consumer.close()
@@ -256,17 +256,30 @@ class HistoryConsumer:
         values = [message.value() or b"" for message in taken]
         return Batch(topic=self._topic, spans=spans, values=values, partitions=partitions, offsets=offsets)
 
+    def _rest(self) -> None:
+        """Waits where Postgres is away; takes more as soon as it is back, or nothing is left to try it with.
+
+        Between two tries nothing is fetched: Kafka's clients throw away what they hold of a paused partition, and would
+        fill up anew for each.
+        """
+        if self._hold_s:
+            self._hold()
+        elif self._paused and (self._outage_since is None or not self._pending):
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
+            CONSUMER_PAUSED.labels(STAGE).set(0)
+
     def _hold(self) -> None:
         """Takes nothing more for a while, but keeps polling: a member that does not poll loses its partitions."""
         held = self._consumer.assignment()
         self._consumer.pause(held)
+        self._paused = True
         CONSUMER_PAUSED.labels(STAGE).set(len(held))
         self._process.beat.note = "waiting for Postgres"
         until, self._hold_s = time.monotonic() + self._hold_s, 0.0
         while time.monotonic() < until and not self._process.stop.is_set():
             self._take(self._consumer.consume(1_000, POLL_S))
             self._tell(paused=True)
-        self._consumer.resume(self._consumer.assignment())
 
     def _settle(self, batch: Batch, written: Written) -> None:
         """The batch is written: what others see of it."""

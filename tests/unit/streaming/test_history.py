@@ -146,8 +146,7 @@ def write(consumer: history.HistoryConsumer) -> None:
     while consumer._pending or consumer._under_way:
         consumer._write()
         consumer._land()
-        if consumer._hold_s:
-            consumer._hold()
+        consumer._rest()
 
 
 def test_partitions_start_where_postgres_says(consumer: history.HistoryConsumer, kafka: FakeConsumer) -> None:
@@ -220,8 +219,24 @@ def test_an_outage_drops_nothing(
         write(consumer)
     assert [line["event"] for line in said] == [*["postgres_unavailable"] * 2, "postgres_is_back"]
     assert [batch.spans for batch in postgres.batches] == [{0: Span(start=0, stop=2)}]
-    assert [name for name, _ in kafka.calls[1:]] == ["pause", "resume", "pause", "resume", "commit"]
+    assert [name for name, _ in kafka.calls[1:]] == ["pause", "pause", "commit", "resume"]
     assert postgres.drops == 2
+
+
+def test_an_outage_with_nothing_left_to_try_takes_more(
+    consumer: history.HistoryConsumer, kafka: FakeConsumer, postgres: FakePostgres
+) -> None:
+    assign(consumer, kafka, 0, 1)
+    take(consumer, FakeMessage(0, 0))
+    postgres.answers = [psycopg.OperationalError("down")]
+    consumer._write()
+    consumer._land()
+    consumer._rest()
+    consumer._rest()
+    assert kafka.calls[-1][0] == "pause"
+    consumer._revoked(cast(Any, kafka), [TopicPartition(TOPIC, 0)])
+    consumer._rest()
+    assert kafka.calls[-1][0] == "resume"
 
 
 def test_who_is_fenced_reads_again_from_where_history_stands(
