@@ -78,7 +78,7 @@ def _value(columns: Columns, row: int, name: str, mask: int) -> bytes:
         return _quoted(bytes(value).decode("utf-8", "replace"))
     if name in LABELS:
         return _quoted(LABELS[name][int(value)])
-    if name in TENTHS:
+    if name in TENTHS and value:
         return b"%.1f" % (int(value) / 10)
     return b"%d" % int(value)
 

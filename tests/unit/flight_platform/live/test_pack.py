@@ -1,6 +1,6 @@
 import hiredis
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from flight_platform.live.fields import FIELDS, command, position_of
 from flight_platform.live.pack import pack_sets
@@ -29,6 +29,7 @@ def stripped(words: list[bytes]) -> list[bytes | float]:
 
 @settings(deadline=None)  # the first call builds tables
 @given(BATCHES)
+@example([sample(1, 1_700_000_000_000, track_deg=0.0, ground_speed_kt=0.0)])
 def test_a_packed_batch_says_the_same_as_the_plain_commands(positions: list[Position]) -> None:
     columns = columns_of(positions)
     now_ms = min(position.time for position in positions)
