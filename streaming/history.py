@@ -155,7 +155,7 @@ class HistoryConsumer:
                 if self._is_due():
                     self._write()
                 self._rest()
-                self._tell(paused=self._paused)
+                self._tell()
         finally:
             self._land()
             self._consumer.close()
@@ -279,7 +279,7 @@ class HistoryConsumer:
         until, self._hold_s = time.monotonic() + self._hold_s, 0.0
         while time.monotonic() < until and not self._process.stop.is_set():
             self._take(self._consumer.consume(1_000, POLL_S))
-            self._tell(paused=True)
+            self._tell()
 
     def _settle(self, batch: Batch, written: Written) -> None:
         """The batch is written: what others see of it."""
@@ -374,7 +374,7 @@ class HistoryConsumer:
         if starts:
             log.info("partitions_placed", offsets=starts)
 
-    def _tell(self, *, paused: bool = False) -> None:
+    def _tell(self) -> None:
         """Lag, once a second: from what Kafka's answers said by the way, so that nobody is asked."""
         if time.monotonic() < self._tell_at:
             return
@@ -385,15 +385,15 @@ class HistoryConsumer:
         for number, taken_to in self._next.items():
             written_to = under_way[number].start if number in under_way else taken_to
             behind = 0 if number in unwritten or number in under_way else self._ends.get(number, 0)
-            lag = max(0, self._end(number, ask=paused) - max(written_to, behind))
+            lag = max(0, self._end(number) - max(written_to, behind))
             CONSUMER_LAG.labels(STAGE, str(number)).set(lag)
             total += lag
         self._process.beat.lag_records = total
 
-    def _end(self, number: int, *, ask: bool) -> int:
+    def _end(self, number: int) -> int:
         """Where a partition's log ends. Nothing comes of a paused one, so that Kafka has to be asked."""
         place = TopicPartition(self._topic, number)
-        if ask:
+        if self._paused:
             with suppress(KafkaException):
                 return self._consumer.get_watermark_offsets(place, timeout=ASK_S)[1]
         ends = self._consumer.get_watermark_offsets(place, cached=True)
