@@ -124,7 +124,6 @@ class ParquetWriter:
         self._sink = _Sink()
         self._writer = parquet.ParquetWriter(self._sink, _SCHEMA, compression="zstd")
         self._waiting: list[pa.Table] = []
-        self._sent = 0
 
     def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
         """What a group that is full has become."""
@@ -137,14 +136,11 @@ class ParquetWriter:
         if any(table.num_rows for table in self._waiting):
             yield self._written()
         self._writer.close()
-        yield self._taken()
+        yield self._sink.taken()
 
     def _written(self) -> bytes:
         self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
         self._waiting.clear()
-        return self._taken()
-
-    def _taken(self) -> bytes:
         return self._sink.taken()
 
 
