@@ -133,19 +133,19 @@ def wait_for_data_plane(
 ) -> None:
     """Waits until every consumer beats, all APIs answer, and the edge in front of them.
 
-    The active API is ready only with data to show, and the feeds come after it.
+    The APIs are ready only with fresh data, and the feeds come after them: so it is health that is waited for.
     """
     for program in programs:
         if program.group == "consumers":
             with progress.step(program.name):
                 wait_for(program.name, lambda name=program.name: beats(settings, name), supervisor, program.name)  # type: ignore[misc]
     listed = instances(settings)
-    awaited = [(f"api-active-{one.number}", one.active_port, "healthz") for one in listed]
-    awaited += [(f"api-history-{one.number}", one.history_port, "readyz") for one in listed]
+    awaited = [(f"api-active-{one.number}", one.active_port) for one in listed]
+    awaited += [(f"api-history-{one.number}", one.history_port) for one in listed]
     if has_edge(settings):
-        awaited.append(("edge", settings.edge_port, "healthz"))
-    for name, port, path in awaited:
-        url = f"http://127.0.0.1:{port}/{path}"
+        awaited.append(("edge", settings.edge_port))
+    for name, port in awaited:
+        url = f"http://127.0.0.1:{port}/healthz"
         with progress.step(f"{name} on port {port}"):
             wait_for(name, lambda url=url: answers_ok(url), supervisor, name)  # type: ignore[misc]
 

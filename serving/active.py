@@ -27,6 +27,7 @@ from flight_platform.settings import Settings
 from serving import aircraft_json, opensky_states, push, tiles
 from serving.app import make_app
 from serving.frame import Frame
+from serving.health import check_fresh
 from serving.live_answers import (
     LIMIT,
     Filters,
@@ -226,7 +227,9 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
 
     async def ready() -> None:
         store: Store = app.state.store
-        _check_fresh(await store.ask(store.reader.get(0)), settings.live_window_s)  # nobody's flight
+        answer = await store.ask(store.reader.get(0))  # nobody's flight
+        age_s = None if answer.watermark_ms is None else (now_ms() - answer.watermark_ms) / 1000
+        check_fresh(age_s, settings.live_window_s, "live", answer.missing)
 
     shapes = (LiveFeature, LiveFeatures)
     app = make_app("Active API", _DESCRIPTION, _all_routes(), lifespan=lifespan, ready=ready, shapes=shapes)
@@ -250,16 +253,6 @@ def _attach(app: FastAPI, store: Store, clients: Clients) -> None:
         await clients.left(_FAREWELL_S)
 
     app.state.store, app.state.clients, app.state.drain = store, clients, drain
-
-
-def _check_fresh(answer: LiveAnswer, window_s: float) -> None:
-    """Raises where all that the store can have is older than the live window: then there is nothing to show."""
-    if answer.watermark_ms is None:
-        missing = f"; missing: {', '.join(answer.missing)}" if answer.missing else ""
-        raise unavailable(f"no live consumer has written a position{missing}", "data-stale")
-    age_s = (now_ms() - answer.watermark_ms) / 1000
-    if age_s > window_s:
-        raise unavailable(f"the newest position is {age_s:.0f} s old, the live window is {window_s:g} s", "data-stale")
 
 
 def run_active(settings: Settings) -> None:

@@ -27,6 +27,7 @@ from flight_platform.model import parse_flight_id
 from flight_platform.settings import Settings
 from serving import opensky_flights
 from serving.app import make_app
+from serving.health import check_fresh
 from serving.history_answers import (
     LISTS,
     NDJSON,
@@ -289,7 +290,7 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
 
     async def ready() -> None:
         opened: History = app.state.store
-        await opened.ready()
+        check_fresh(await opened.age_s(), settings.live_window_s, "history")
 
     every = APIRouter()
     every.include_router(routes)

@@ -36,8 +36,11 @@ RECONNECT_S: Final = 2.0
 class History(Protocol):
     """What the API asks of the history store; `PostgresHistory` is it, and tests bring their own."""
 
-    async def ready(self) -> None:
-        """Raises where the store does not answer."""
+    async def age_s(self) -> float | None:
+        """How old the newest position is that a history consumer has written, None where none has.
+
+        Raises where the store does not answer.
+        """
         ...
 
     async def flights(
@@ -109,10 +112,10 @@ class PostgresHistory:
         """Closes all connections."""
         await self._pool.close()
 
-    async def ready(self) -> None:
-        """Raises a 503 where Postgres does not answer."""
+    async def age_s(self) -> float | None:
+        """How old the newest position is that a history consumer has written; a 503 where Postgres does not answer."""
         async with self._connection() as connection:
-            await connection.execute("SELECT 1")
+            return await queries.age_s(connection)
 
     async def flights(self, **question: Any) -> list[Row]:
         """A page of flights, the newest first."""

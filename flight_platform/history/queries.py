@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, scalar_row
 
 from flight_platform.history.sql import query
 from flight_platform.model import address_of, parse_flight_id
@@ -26,6 +26,11 @@ Row = dict[str, Any]
 Portions = AsyncGenerator[list[Row]]
 """Rows a portion at a time; who does not read to the end closes it."""
 Box = tuple[float, float, float, float]  # west, south, east, north; west > east: across the antimeridian
+
+
+async def age_s(conn: Connection) -> float | None:
+    """How old the newest position is that a history consumer tells of, by the database's clock; None where none is."""
+    return await (await conn.cursor(row_factory=scalar_row).execute(query("history_age"))).fetchone()
 
 
 async def flights(

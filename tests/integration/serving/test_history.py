@@ -56,6 +56,17 @@ def _looks_at_other_forms(history: Reader, flight: str) -> None:
     assert history.get(f"/api/flights/arrival?airport=EDDF&begin={begin}&end={begin + 60}", 404)["status"] == 404
 
 
+def _is_ready_while_positions_come(history: Reader, url: str) -> None:
+    told = "INSERT INTO ops.heartbeats (stage, instance, started_at, beat_at, watermark, rss_bytes, note, pid) "
+    assert "no history consumer" in history.get("/readyz", 503)["detail"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(told + "VALUES ('history', 'history-1', now(), now(), now() - interval '2 h', 1, '', 1)")
+        problem = history.get("/readyz", 503)
+        assert (problem["type"], "the live window is 3600 s" in problem["detail"]) == ("/docs#data-stale", True)
+        connection.execute(told + "VALUES ('history', 'history-2', now(), now(), now(), 1, '', 1)")
+    assert history.get("/readyz") == {"status": "ready"}
+
+
 def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> None:
     first, first_rows = _flight(0x3C6444, "DLH9", 8.0, 61)
     others = [_flight(0x4B1800 + number, f"SWR{number}", 179.0, 3) for number in range(5)]
@@ -65,7 +76,7 @@ def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> 
                 ensure_hour(connection, START + timedelta(hours=hours))
             connection.cursor().executemany(INSERT, [*first_rows, *(row for _, rows in others for row in rows)])
             connection.execute("INSERT INTO reference.aircraft (icao24, registration) VALUES ('3c6444', 'D-AIBD')")
-        with reader("history", **urls) as history:
+        with reader("history", live_window_s=3600, **urls) as history:
             listed: list[str] = []
             cursor = ""
             while True:
@@ -119,7 +130,7 @@ def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> 
             assert (band["seconds"], band["entries"]) == (600, 1)
             for path in ("", "/track", "/altitude-band?low_ft=0&high_ft=1"):
                 assert history.get(f"/v1/flights/3c6444-00000001{path}", 404)["type"] == "/docs#no-such-flight"
-            assert history.get("/readyz") == {"status": "ready"}
+            _is_ready_while_positions_come(history, urls["postgres_url"])
             document = history.get("/openapi.json")
             required = document["components"]["schemas"]["FlightFigures"]["required"]
             assert set(required) == figures.keys()

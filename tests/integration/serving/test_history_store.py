@@ -9,6 +9,7 @@ import pytest
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
+from flight_platform.history.migrate import migrate
 from flight_platform.history.partitions import ensure_hour
 from flight_platform.history.queries import PORTION
 from flight_platform.model import make_flight_id
@@ -24,19 +25,21 @@ pytestmark = pytest.mark.integration
 def test_postgres_away_is_a_503_and_back_needs_no_restart(server_folder: Path) -> None:
     with EmbeddedPostgres(server_folder / "restarted", free_port(), durable=False) as postgres:
         url = postgres.url("postgres")
+        migrate(url)
         postgres.stop()
         with reader("history", postgres_url=url) as history:  # it starts without Postgres
             answer = history.client.get("/v1/flights")
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
             assert answer.json()["type"] == "/docs#store-unavailable"
-            assert history.get("/readyz", 503)["status"] == 503
+            assert history.get("/readyz", 503)["type"] == "/docs#store-unavailable"
             assert history.get("/healthz") == {"status": "ok"}
             for _ in range(2):  # away at the start, and away while there are connections
                 postgres.start()
-                wait_until(lambda: history.client.get("/readyz").status_code == 200, 60, "readiness again")
+                wait_until(lambda: history.client.get("/v1/flights").status_code == 200, 60, "flights again")
+                assert history.get("/readyz", 503)["type"] == "/docs#data-stale"
                 postgres.stop()
-                assert history.get("/readyz", 503)["status"] == 503
+                assert history.get("/readyz", 503)["type"] == "/docs#store-unavailable"
             assert history.stop() == 0
 
 

@@ -57,9 +57,10 @@ class FakeHistory:
     def __init__(self, flights: Sequence[dict[str, Any]] = (), points: Sequence[Mapping[str, Any]] = ()) -> None:
         self.rows, self.points = list(flights), list(points)
         self.asked: list[dict[str, Any]] = []
+        self.newest_age_s: float | None = 1
 
-    async def ready(self) -> None:
-        return
+    async def age_s(self) -> float | None:
+        return self.newest_age_s
 
     async def flights(self, **question: Any) -> list[dict[str, Any]]:
         self.asked.append(question)
@@ -99,6 +100,16 @@ class FakeHistory:
 
 def _ask(url: str, history: FakeHistory | None = None, *, now: datetime = NOW) -> httpx.Response:
     return ask(make_history(Settings.read(), history or FakeHistory(), lambda: now), url)
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(1, 200), (50, 200), (70, 503), (None, 503)])
+def test_ready_is_a_history_that_is_fresh(age_s: float | None, status: int) -> None:
+    history = FakeHistory()
+    history.newest_age_s = age_s
+    answer = _ask("/readyz", history)
+    assert answer.status_code == status
+    if status == 503:
+        assert answer.json()["type"] == "/docs#data-stale"
 
 
 def test_without_a_window_it_is_the_last_hour() -> None:
