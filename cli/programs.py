@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -192,7 +192,8 @@ def _api(name: str, number: int, port: int, grpc_port: int | None = None) -> Pro
         own["FLIGHT_GRPC_PORT"] = str(grpc_port)
     more = () if grpc_port is None else ((grpc_port, "FLIGHT_GRPC_PORT"),)
     words = ("serve", name)
-    return flight(f"api-{name}-{number}", "apis", words, settings=own, port=port, setting=setting, more_ports=more)
+    program = flight(f"api-{name}-{number}", "apis", words, settings=own, port=port, setting=setting, more_ports=more)
+    return replace(program, stop_wait_s=50)  # open requests come to their end first, exports of history above all
 
 
 def _edge(settings: Settings) -> list[Program]:

@@ -64,6 +64,7 @@ from serving.streamed import LongAnswer
 
 _DESCRIPTION: Final = "Which flights there were and where they were: everything the platform has recorded."
 _JSON: Final = "application/json"
+_GRACE_S: Final = 45  # exports that are being sent come to their end, if it is near
 _KEPT: Final = {"Cache-Control": "public, max-age=60"}  # what was, stays: but late reports may still come for a day
 
 Clock = Callable[[], datetime]
@@ -306,4 +307,4 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
 
 def run_history(settings: Settings) -> None:
     """Serves the history API on loopback until SIGTERM or Ctrl-C."""
-    serve(make_history(settings), settings, name="history", port=settings.history_port)
+    serve(make_history(settings), settings, name="history", port=settings.history_port, grace_s=_GRACE_S)

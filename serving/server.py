@@ -71,8 +71,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
-    """Serves until SIGTERM or Ctrl-C, then lets open requests end. Call it in the main thread.
+def serve(app: FastAPI, settings: Settings, *, name: str, port: int, grace_s: int = GRACE_S) -> None:
+    """Serves until SIGTERM or Ctrl-C, then lets open requests end within `grace_s`. Call it in the main thread.
 
     Raises SettingsError where the port cannot be had.
     """
@@ -90,7 +90,7 @@ def serve(app: FastAPI, settings: Settings, *, name: str, port: int) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=grace_s,
     )
     # uvicorn raises the signal again once it has shut down, for a handler that was there before: that is a clean end.
     previous = {number: signal.signal(number, _ended) for number in (signal.SIGTERM, signal.SIGINT)}
