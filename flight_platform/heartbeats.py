@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from importlib.resources import files
 import psycopg
 import structlog
 
+from flight_platform.holes import Holes
 from flight_platform.names import BACKFILL_SUFFIX, Stage
 from flight_platform.settings import Settings
 from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_AGE
@@ -34,7 +35,6 @@ _NOTE_LISTENING = (files("flight_platform") / "sql/queries/listening_note.sql").
 _DELETE = "DELETE FROM ops.heartbeats WHERE stage = %(stage)s AND instance = %(instance)s AND source = %(source)s"
 BEAT_S = 1.0
 PATIENCE_PERIODS = 2.0  # a source that gives something each minute is not silent before two have passed
-MOST_HOLES = 100  # of a source, that wait for Postgres
 LISTENING_S = 60.0  # how often a feed writes down that it listens, beside its heartbeat: a successor overwrites that
 
 
@@ -58,7 +58,7 @@ class Heartbeat:
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
     taken, by source; lag_records: what waits in Kafka; counts: totals by outcome; about_source: asked at each beat, in
     the beat's thread; then: called after each beat, there too, with its connection and the seconds since the watchman's
-    last word (None: there never was one). holes: what a source left out and nobody has written down, from and to in ms.
+    last word (None: there never was one). holes: what a source left out and nobody has written down.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -75,7 +75,7 @@ class Heartbeat:
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
         self._threshold_s, self._heard_at_s = settings.stall_threshold_s, time.monotonic()
-        self.holes: deque[tuple[int, int]] = deque(maxlen=MOST_HOLES)
+        self.holes = Holes()
         self._noted_at = time.monotonic()
         self._stop = threading.Event()
         self._on_purpose = True
@@ -96,7 +96,7 @@ class Heartbeat:
             return
         facts = self.about_source()
         if facts.repeatable is False and silent_s > PATIENCE_PERIODS * (facts.period_s or 0.0):
-            self.holes.append((before_ms, clock_ms))
+            self.holes.add(before_ms, clock_ms)
 
     def start(self) -> None:
         """Starts to beat."""
@@ -151,11 +151,10 @@ class Heartbeat:
             log.exception("after_heartbeat_failed")
 
     def _note_holes(self, connection: psycopg.Connection) -> None:
-        while self.holes:
-            from_ms, to_ms = self.holes[0]
-            stretch = {"source": self.source, "from_time": _moment(from_ms), "to_time": _moment(to_ms)}
-            connection.execute(_NOTE_GAP, stretch)
-            self.holes.popleft()
+        while (hole := self.holes.first()) is not None:
+            stretch = {"from_time": _moment(hole.from_ms), "to_time": _moment(hole.to_ms), "reason": hole.reason}
+            connection.execute(_NOTE_GAP, stretch | {"source": self.source, "silence_s": self._threshold_s})
+            self.holes.remove(hole)
 
     def _note_listening(self, connection: psycopg.Connection) -> None:
         """Of a feed: until when it has heard its source. A backfill's is a recording: it does not tell who listened."""

@@ -12,6 +12,7 @@ from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
 from flight_platform.freshness import sign_of_life
 from flight_platform.heartbeats import Heartbeat, SourceFacts
+from flight_platform.holes import Holes
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import migrated_database, wait_until
@@ -67,6 +68,24 @@ def test_what_a_source_left_out_is_a_gap_though_nobody_looked_and_postgres_was_a
             beat.hear(START_MS + 300_000, at_s=second + 291)
             wait_until(lambda: not beat.holes, 5, "they are gone")
             assert len(connection.execute(found).fetchall()) == 2
+            # Two that have become one: what is known of it already is left out, and nothing else.
+            connection.execute("UPDATE ops.gaps SET to_time = %s WHERE to_time IS NULL", [moment(300)])
+            connection.execute(
+                "INSERT INTO ops.gaps (hop, source, from_time, to_time, reason, cause)"
+                " VALUES ('feed', 'roof', %s, %s, 'a test', 'feed_away')",
+                [moment(420), moment(460)],
+            )
+            few = Holes(1)
+            few.add(START_MS + 400_000, START_MS + 450_000)
+            few.add(START_MS + 480_000, START_MS + 500_000)
+            beat.holes = few
+            wait_until(lambda: not beat.holes, 5, "they are written down")
+            noted = connection.execute(f"{found} OFFSET 2").fetchall()
+            assert [(row[2], row[3], row[4]) for row in noted] == [
+                ("source_away", moment(400), moment(420)),
+                ("feed_away", moment(420), moment(460)),
+                ("source_away", moment(460), moment(500)),
+            ]
         beat.stop()
 
 
