@@ -1,7 +1,7 @@
 """`python -m flight_platform.metrics_page > docs/metrics.md`: every metric that a process of ours offers, from the
 registry itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -35,6 +35,12 @@ _SECTIONS: Final = {
     "flight_": "Every process",
 }
 
+# What the rules of `deploy/prometheus/rules` make of HAProxy's counters: labels, and what it says.
+RECORDED: Final = {
+    "flight_ratelimit_rejections_total": ((), "Requests refused since they were too many: of a second, a day, at once"),
+    "flight_auth_failures_total": (("reason",), "Requests refused for an unknown key, or for none of an operator"),
+}
+
 
 def metrics() -> list[MetricWrapperBase]:
     """All metrics of the platform, in the order of their definition."""
@@ -52,11 +58,20 @@ def _lines() -> Iterator[str]:
         (family,) = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         title = next(title for prefix, title in _SECTIONS.items() if name.startswith(prefix))
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-        sections[title].append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+        sections[title].append(_row(name, family.type, metric._labelnames, family.documentation))
     for title, rows in sections.items():
         if rows:
-            yield from (f"## {title}", "", "| name | type | labels | says |", "|---|---|---|---|", *rows, "")
+            yield from _table(title, rows)
+    recorded = [_row(name, "counter", *about) for name, about in RECORDED.items()]
+    yield from _table("The edge: recorded by Prometheus from HAProxy's own metrics", recorded)
+
+
+def _row(name: str, kind: str, labels: Sequence[str], says: str) -> str:
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {says} |"
+
+
+def _table(title: str, rows: Sequence[str]) -> tuple[str, ...]:
+    return (f"## {title}", "", "| name | type | labels | says |", "|---|---|---|---|", *rows, "")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def mounted(service: str, folder: Path, below: str) -> Path:
 
 def test_prometheus_reads_what_it_reads_beside_the_platform_and_knows_who_tells_metrics(tmp_path: Path) -> None:
     folder = mounted("prometheus", tmp_path, "/etc/prometheus")
-    for path in ("prometheus.yml", "rules/flight.yml"):
+    for path in ("prometheus.yml", "rules/flight.yml", "rules/edge.yml"):
         assert (folder / path).read_text() == (ROOT / "deploy" / "prometheus" / path).read_text()
     if shutil.which("promtool"):
         done = subprocess.run(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flight_platform.metrics_page import RECORDED
+
 ROOT = Path(__file__).resolve().parents[3]
 PROMETHEUS, ALERTMANAGER = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "alertmanager"
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -22,19 +24,31 @@ def tool(name: str, *words: str | Path) -> str:
     return done.stdout.strip()
 
 
-def rules() -> list[dict[str, dict[str, str]]]:
-    groups = yaml.safe_load((PROMETHEUS / "rules" / "flight.yml").read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+def rules(kind: str = "alert") -> list[dict[str, dict[str, str]]]:
+    files = [yaml.safe_load(path.read_text()) for path in sorted((PROMETHEUS / "rules").glob("*.yml"))]
+    found = [rule for file in files for group in file["groups"] for rule in group["rules"]]
+    return [rule for rule in found if kind in rule]
 
 
 def test_rules_and_configuration_are_sound() -> None:
-    tool("promtool", "check", "rules", PROMETHEUS / "rules" / "flight.yml")
+    tool("promtool", "check", "rules", *(PROMETHEUS / "rules").glob("*.yml"))
     tool("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
     tool("amtool", "check-config", ALERTMANAGER / "alertmanager.yml")
 
 
 def test_rules_fire_when_they_should_and_not_otherwise() -> None:
-    tool("promtool", "test", "rules", PROMETHEUS / "tests" / "flight_test.yml")
+    tool("promtool", "test", "rules", *(PROMETHEUS / "tests").glob("*.yml"))
+
+
+def test_what_is_recorded_is_tested_and_on_the_page_of_metrics() -> None:
+    recorded = {str(rule["record"]) for rule in rules("record")}
+    assert recorded == RECORDED.keys()
+    tested = (PROMETHEUS / "tests" / "edge_test.yml").read_text()
+    assert {name for name in recorded if f"expr: {name}" in tested} == recorded
+    backends = (ROOT / "docs" / "edge.md").read_text()
+    for rule in rules("record"):
+        (reasons,) = re.findall(r"refused-\(([a-z|]+)\)", str(rule["expr"]))
+        assert all(f"`refused-{reason}`" in backends for reason in reasons.split("|"))
 
 
 @pytest.mark.parametrize(
