@@ -8,6 +8,7 @@ Telling has a sensor of its own, since a receiver that hangs must not keep anybo
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -32,7 +33,8 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
     with platform.connect(settings) as connection:
         seen_at, seen = freshness.see(connection)
         hops = list(seen.values())
-        tallies = refusals.from_json(json.loads(context.cursor or "{}"))
+        before = json.loads(context.cursor or "{}")
+        tallies = refusals.from_json(before.get("tallies", {}))
         tallies = refusals.follow(tallies, refusals.counted(hops), seen_at.timestamp())
         found: dict[str, list[Alert]] = {
             "partitions": conditions.partitions_ahead(connection, now, days_made=settings.partitions_ahead_days),
@@ -47,13 +49,21 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
             "dead_letters": refusals.alerts_of(tallies),
             "run": failed_runs(context.instance, settings),
         }
-        told = alerts.receivers(settings)
+        told, well_at = alerts.receivers(settings), dict(before.get("well_at", {}))
         for kind, listed in found.items():
-            alerts.settle(connection, listed, told, kind=kind)
+            alerts.settle(connection, [_with_last_good(alert, well_at.get(kind)) for alert in listed], told, kind=kind)
+            if not listed:
+                well_at[kind] = now.timestamp()
     wrong = "; ".join(alert.summary for listed in found.values() for alert in listed)
-    return dg.SensorResult(
-        skip_reason=dg.SkipReason(wrong or "the house is in order"), cursor=json.dumps(refusals.to_json(tallies))
-    )
+    cursor = json.dumps({"tallies": refusals.to_json(tallies), "well_at": well_at})
+    return dg.SensorResult(skip_reason=dg.SkipReason(wrong or "the house is in order"), cursor=cursor)
+
+
+def _with_last_good(alert: Alert, well_at: float | None) -> Alert:
+    """Of what has no value of its own, the last good one is the last look at which nothing of its kind was wrong."""
+    if alert.last_good is not None or well_at is None:
+        return alert
+    return replace(alert, last_good=datetime.fromtimestamp(well_at, UTC))
 
 
 @dg.sensor(

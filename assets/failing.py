@@ -38,20 +38,19 @@ def failed_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Alert]
     newest: dict[str, dg.RunRecord] = {}
     for record in instance.get_run_records(failures, limit=_RUNS):  # newest first
         newest.setdefault(_name_of(record.dagster_run), record)
+    found = [(name, failure, _last_success(instance, name, failure)) for name, failure in sorted(newest.items())]
     return [
-        _alert(name, record, settings)
-        for name, record in sorted(newest.items())
-        if not _has_succeeded_since(instance, name, record)
+        _alert(name, failure, success, settings)
+        for name, failure, success in found
+        if success is None or success.update_timestamp <= failure.update_timestamp
     ]
 
 
-def _has_succeeded_since(instance: dg.DagsterInstance, name: str, failure: dg.RunRecord) -> bool:
-    successes = dg.RunsFilter(
-        job_name=failure.dagster_run.job_name,
-        statuses=[dg.DagsterRunStatus.SUCCESS],
-        updated_after=failure.update_timestamp,
-    )
-    return any(_name_of(record.dagster_run) == name for record in instance.get_run_records(successes, limit=_RUNS))
+def _last_success(instance: dg.DagsterInstance, name: str, failure: dg.RunRecord) -> dg.RunRecord | None:
+    job = failure.dagster_run.job_name
+    successes = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])
+    records = instance.get_run_records(successes, limit=_RUNS if job == _UNNAMED else 1)  # newest first
+    return next((record for record in records if _name_of(record.dagster_run) == name), None)
 
 
 def _name_of(run: dg.DagsterRun) -> str:
@@ -60,21 +59,24 @@ def _name_of(run: dg.DagsterRun) -> str:
     return "+".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or run.job_name
 
 
-def _alert(name: str, record: dg.RunRecord, settings: Settings) -> Alert:
-    run_id = record.dagster_run.run_id
-    ended_at = datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
+def _alert(name: str, failure: dg.RunRecord, success: dg.RunRecord | None, settings: Settings) -> Alert:
+    run_id = failure.dagster_run.run_id
     return Alert(
         key=f"run:{name}",
         hop="dagster",
         source="",
         severity="warning",
         summary=f"the last run of {name} has failed",
-        since=ended_at,
-        last_good=None,
+        since=_ended_at(failure),
+        last_good=None if success is None else _ended_at(success),
         cause=f"see run {run_id}: http://127.0.0.1:{settings.dagster_port}/runs/{run_id}",
         to_do="Read the run's log; once the cause is mended, run the job again (Re-execute): its success closes this.",
         code="run_failed",
     )
+
+
+def _ended_at(record: dg.RunRecord) -> datetime:
+    return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
 
 
 def failing_ticks(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> list[Alert]:

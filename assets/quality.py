@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
 from assets.flights import KEY as FLIGHTS_KEY
@@ -120,12 +121,13 @@ def verdicts(platform: Platform) -> dg.SensorResult | dg.SkipReason:
         "speed that an aircraft can fly. Thresholds: `checks/thresholds.toml`."
     ),
 )
-def flights_are_plausible(platform: Platform) -> dg.AssetCheckResult:
+def flights_are_plausible(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
     """Great Expectations over ops.judged_flights."""
     settings = platform.settings()
     verdicts_found, html = judge_flights(settings.postgres_url.get_secret_value(), thresholds().flights)
     with platform.connect(settings) as connection:
-        settle_check(connection, settings, PLAUSIBLE, verdicts_found, datetime.now(UTC))
+        green_at = _green_at(context.instance, FLIGHTS_KEY, "plausible")
+        settle_check(connection, settings, PLAUSIBLE, verdicts_found, datetime.now(UTC), green_at=green_at)
     passed = all(verdict.passed for verdict in verdicts_found)
     page = data_docs.publish(settings, "flights.html", "Flights derived in the last day", html, passed=passed)
     return result(verdicts_found, more={"Data Docs": dg.MetadataValue.url(page)})
@@ -136,14 +138,21 @@ def flights_are_plausible(platform: Platform) -> dg.AssetCheckResult:
     name="agrees",
     description="Live and history know the same flights of the last minute, each with its newest position.",
 )
-def live_agrees_with_history(platform: Platform) -> dg.AssetCheckResult:
+def live_agrees_with_history(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
     """Two looks at both; where one does not answer it cannot be told, which is no failure of this check."""
     settings, limits = platform.settings(), thresholds().live
     with platform.connect(settings) as connection:
         found = agreement(settings, connection, settled_s=limits.settled_s)
         told = _agreement(found, limits.share)
-        settle_check(connection, settings, AGREES, [told], datetime.now(UTC))
+        green_at = _green_at(context.instance, LIVE_KEY, "agrees")
+        settle_check(connection, settings, AGREES, [told], datetime.now(UTC), green_at=green_at)
     return result([told], more={"not live": len(found.not_live), "not in history": len(found.not_in_history)})
+
+
+def _green_at(instance: dg.DagsterInstance, asset: dg.AssetKey, check: str) -> datetime | None:
+    green = {AssetCheckExecutionRecordStatus.SUCCEEDED}
+    runs = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(asset, check), 1, status=green)
+    return datetime.fromtimestamp(runs[0].create_timestamp, UTC) if runs else None
 
 
 def _agreement(found: Agreement, share: float) -> Verdict:

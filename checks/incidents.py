@@ -44,16 +44,26 @@ AGREES: Final = Check(
 
 
 def settle_check(
-    connection: psycopg.Connection[Any], settings: Settings, check: Check, verdicts: Sequence[Verdict], now: datetime
+    connection: psycopg.Connection[Any],
+    settings: Settings,
+    check: Check,
+    verdicts: Sequence[Verdict],
+    now: datetime,
+    *,
+    green_at: datetime | None = None,
 ) -> None:
-    """Opens the check's incident where it is red, closes it where it is green; what cannot be told changes nothing."""
+    """Opens the check's incident where it is red, closes it where it is green; what cannot be told changes nothing.
+
+    `green_at`: when it was last green, if that is known.
+    """
     if any(verdict.passed and verdict.problem for verdict in verdicts):
         return
     failed = [verdict for verdict in verdicts if not verdict.passed]
-    settle(connection, [_alert(check, failed, now)] if failed else [], receivers(settings), kind=check.kind)
+    found = [_alert(check, failed, now, green_at)] if failed else []
+    settle(connection, found, receivers(settings), kind=check.kind)
 
 
-def _alert(check: Check, failed: Sequence[Verdict], now: datetime) -> Alert:
+def _alert(check: Check, failed: Sequence[Verdict], now: datetime, green_at: datetime | None) -> Alert:
     return Alert(
         key=f"{check.kind}:{check.name}",
         hop=check.hop,
@@ -61,7 +71,7 @@ def _alert(check: Check, failed: Sequence[Verdict], now: datetime) -> Alert:
         severity="warning",
         summary=f"{check.what}: {', '.join(verdict.name for verdict in failed)}",
         since=now,
-        last_good=None,
+        last_good=green_at,
         cause="; ".join(f"{verdict.name}: {verdict.told}" for verdict in failed),
         to_do=check.to_do,
         code="check_failed",

@@ -94,7 +94,7 @@ def alerts_of(tallies: Mapping[str, Tally]) -> list[Alert]:
             severity="warning",
             summary=f"{name} refuses {tally.recent:.1%} of its reports; {tally.usual:.1%} are usual",
             since=datetime.fromtimestamp(tally.since, UTC),
-            last_good=None,
+            last_good=datetime.fromtimestamp(tally.since, UTC),  # when the window began before which it was as usual
             cause="the source has changed its format or sends rubbish, or a clock is wrong",
             to_do="`flight dead-letters list --since 1h` counts them by source and reason; `show` has the bytes.",
             runbook="dead-letters",

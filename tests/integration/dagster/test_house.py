@@ -1,10 +1,12 @@
 """The sensors `house` and `tell` on a real database, with an instance of Dagster in a folder."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 import psycopg
@@ -25,6 +27,7 @@ from assets.alerts import house, tell
 from assets.failing import failed_runs, failing_ticks
 from assets.resources import Platform
 from assets.sensors import heartbeats
+from cli.programs import ROOT
 from flight_platform import credentials, edge
 from flight_platform.history.partitions import ensure_ahead
 from flight_platform.settings import Settings
@@ -90,6 +93,68 @@ def test_what_runs_out_at_the_edge_is_an_incident_until_it_is_renewed(
     edge.keys_file(settings).write_text("")
     look(instance, platform)
     assert [key for key in open_keys(connection) if key.startswith("credentials:")] == []
+
+
+_FEED: Final = """
+    INSERT INTO ops.heartbeats
+        (stage, instance, source, started_at, beat_at, source_clock, rss_bytes, note, pid, counters, concerns)
+    VALUES ('feed', '1', 'roof', now(), now(), now(), 1, 'running', 1, %(counters)s::jsonb, %(concerns)s::jsonb)
+    ON CONFLICT (stage, instance, source) DO UPDATE SET
+        beat_at = now(), counters = excluded.counters, concerns = excluded.concerns
+"""
+
+
+def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_that_is_explained(
+    database: DatabaseUrls,
+    instance: dg.DagsterInstance,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def beats(*, refused: int, concerns: dict[str, str]) -> None:
+        counters = {"accepted": 1_000, "undecodable": refused}
+        connection.execute(_FEED, {"counters": json.dumps(counters), "concerns": json.dumps(concerns)})
+
+    def run(*, fails: bool) -> None:
+        configuration = {"ops": {"step": {"config": {"fails": fails}}}}
+        nightly.execute_in_process(instance=instance, raise_on_error=False, run_config=configuration)
+
+    with receiver() as told:
+        platform = Platform(
+            overrides={"postgres_url": database["postgres_url"], "alert_urls": told.url(), "var": str(tmp_path)}
+        )
+        ensure_ahead(connection, datetime.now(UTC), 7)
+        run(fails=False)
+        beats(refused=0, concerns={})
+        cursor = look(instance, platform).cursor
+        assert open_keys(connection) == []
+        run(fails=True)
+        beats(refused=500, concerns={"credentials": "401: the account is refused", "credits": "429: they are spent"})
+        monkeypatch.setattr("flight_platform.conditions.list_hours", lambda _: [])
+        usage = type("Usage", (), {"free": 1_000_000_000, "total": 100_000_000_000})
+        monkeypatch.setattr("flight_platform.conditions.shutil.disk_usage", lambda _: usage)
+        edge.home(platform.settings()).mkdir()
+        edge.keys_file(platform.settings()).write_text(
+            f"aa bern:9:client:2026-01-01::{datetime.now(UTC).date() + timedelta(days=3)}\n"
+        )
+        look(instance, platform, cursor)
+        tell(dg.build_sensor_context(instance=instance, resources={"platform": platform}))
+    assert {sent["title"] for sent in told.got} == {
+        "[critical] credentials:roof",
+        "[critical] disk:full",
+        "[warning] credentials:key:bern",
+        "[warning] credits:roof",
+        "[warning] dead_letters:feed:roof",
+        "[warning] partitions:ahead",
+        "[warning] run:nightly",
+    }
+    for sent in told.got:
+        _summary, since, last_good, cause, to_do, page = sent["message"].splitlines()
+        assert re.fullmatch(r"Since: 20\d\d-.+ UTC", since), sent
+        assert re.fullmatch(r"Last good value: 20\d\d-.+ UTC", last_good), sent
+        assert re.fullmatch("Likely cause: .{9,}", cause), sent
+        assert re.fullmatch("What to do: .{9,}", to_do), sent
+        assert (ROOT / page.removeprefix("Runbook: ")).is_file(), sent
 
 
 @dg.op(config_schema={"fails": bool})
