@@ -70,6 +70,8 @@ class Alert:
         what = f"{stall.stage} {stall.source}".rstrip() + " has stopped"
         if stall.cause is Cause.SOURCE_BEHIND:
             what = f"{stall.stage} stands behind with source {stall.source}"
+        elif stall.cause is Cause.PARTITION_STUCK:
+            what = f"{stall.stage} does not get on in a part"
         return cls(
             key=f"{STALL}:{stall.name}",
             hop=str(stall.stage),

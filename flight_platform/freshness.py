@@ -21,9 +21,10 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from flight_platform import standstill
 from flight_platform.heartbeats import PATIENCE_PERIODS, resident_bytes
 from flight_platform.history.sql import query
-from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, Stage
+from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.watermarks import advance
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
@@ -43,6 +44,9 @@ _NOTES_IN_WAIT: Final = {
 _NOTES_OF_STORES: Final = ("waiting for Postgres", "live servers away")  # how the notes of consumers begin that wait
 
 
+Standing = Mapping[str, Mapping[int, float]]  # by topic: partitions that stand still, and since when
+
+
 class Cause(StrEnum):
     """Why a hop stands still, as one word: the closed list by which alerts are grouped."""
 
@@ -55,6 +59,7 @@ class Cause(StrEnum):
     LAG_GROWING = "lag_growing"
     CONSUMER_STUCK = "consumer_stuck"  # alive, its store too, and it takes nothing
     SOURCE_BEHIND = "source_behind"  # a consumer goes on, and of one source it takes nothing
+    PARTITION_STUCK = "partition_stuck"  # a hop goes on, and nothing comes of one of its partitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,9 @@ class Hop:
     repeatable: bool | None = None  # of a feed, as all below: whether its source can give again what was missed
     period_s: float | None = None  # how often its source gives something
     concerns: Mapping[str, str] = field(default_factory=dict)  # what a person has to see to, by kind
+    standing: Mapping[int, float] = field(
+        default_factory=dict
+    )  # of a consumer: partitions that stand still, since when
 
     @property
     def alive(self) -> bool:
@@ -248,9 +256,11 @@ def judge(
         bench.judge_source(hops[f"source:{source}"], hops[f"feed:{source}"])
     reports = _merge("feed", [hops[f"feed:{source}"] for source in sources])
     bench.follow(reports)
-    bench.judge_consumer(hops["track"], reports)
+    shared = _shared(hops["live"], hops["history"])
+    bench.judge_consumer(hops["track"], reports, {TOPIC_REPORTS: hops["track"].standing, TOPIC_POSITIONS: shared})
     for name in ("live", "history"):
-        bench.judge_consumer(hops[name], hops["track"])
+        own = {number: since for number, since in hops[name].standing.items() if number not in shared}
+        bench.judge_consumer(hops[name], hops["track"], {TOPIC_POSITIONS: own})
     for source in sources:
         bench.judge_source_at(hops["track"], source, hops[f"feed:{source}"])
     for source, passed_on in _passed_on(hops["live"], hops["history"]).items():
@@ -269,6 +279,7 @@ class _Bench:
         self._before_at = memory.at if memory else at
         self._new_names = open_names.difference(memory.open_names if memory else ())
         self._open, self._threshold_s, self._at = open_names, threshold_s, at
+        self._kafka_takes = True  # what the feeds have for it
         self.pulses: dict[str, Pulse] = {}
         self.stalls: list[Stall] = []
 
@@ -282,9 +293,11 @@ class _Bench:
         if not feed.alive:
             self._settle(feed, good=False, baseline=feed.beat_at, cause=Cause.FEED_DEAD, detail=_DEAD)
         elif feed.note in _NOTES_IN_WAIT:
+            self._kafka_takes = False
             self._settle(feed, good=False, cause=Cause.KAFKA_UNREACHABLE, detail=_NOTES_IN_WAIT[feed.note])
         else:
             waits = accepted > settled and _ahead_s(feed.source_clock, feed.watermark) > 0
+            self._kafka_takes &= not waits
             detail = "what it accepts is not acknowledged; does Kafka answer?"
             self._settle(feed, good=not waits, cause=Cause.KAFKA_UNREACHABLE, detail=detail)
 
@@ -302,8 +315,11 @@ class _Bench:
             threshold_s=max(self._threshold_s, PATIENCE_PERIODS * (feed.period_s or 0.0)),
         )
 
-    def judge_consumer(self, hop: Hop, upstream: Hop) -> None:
-        """A consumer is good while it has, or comes nearer to, what the hop before it has passed on."""
+    def judge_consumer(self, hop: Hop, upstream: Hop, standing: Standing) -> None:
+        """A consumer is good while it has, or comes nearer to, what the hop before it has passed on, in each partition.
+
+        `standing`: partitions that stand still for it, by topic, and since when.
+        """
         pulse = self.follow(hop)
         ahead = self.pulses[upstream.name]
         behind_s = _ahead_s(upstream.watermark, hop.watermark)
@@ -316,7 +332,12 @@ class _Bench:
         baseline = max(pulse.good_at, ahead.resumed_at)
         due = ahead.moved_at - baseline > self._threshold_s / 2
         blamed = False if due else None
-        if not hop.alive:
+        stuck = self._stuck(hop, standing, ahead) if good and behind_s <= self._threshold_s else {}
+        if stuck:
+            since = max(min(since for one in stuck.values() for since in one.values()), ahead.resumed_at)
+            detail = f"{_told(stuck)}, while the others go on{_holding(hop, stuck)}"
+            self._settle(hop, good=False, since=since, cause=Cause.PARTITION_STUCK, detail=detail)
+        elif not hop.alive:
             dead = Cause.TRACKER_DEAD if hop.stage is Stage.TRACK else Cause.CONSUMER_DEAD
             if hop.beat_at is None:
                 self._settle(hop, good=blamed, baseline=baseline, cause=dead, detail="no such process runs")
@@ -327,18 +348,34 @@ class _Bench:
             detail = f"its process is alive and {state}{_waiting(hop)}"
             self._settle(hop, good=good or blamed, baseline=baseline, cause=_why(hop, moved=moved), detail=detail)
 
+    def _stuck(
+        self, hop: Hop, standing: Mapping[str, Mapping[int, float]], ahead: Pulse
+    ) -> dict[str, dict[int, float]]:
+        """The partitions that have stood still for longer than the threshold.
+
+        None where Kafka takes nothing (it has that name already), or something has only just begun to come again.
+        """
+        anew = self._at - ahead.resumed_at <= self._threshold_s and hop.name not in self._open
+        if anew or not self._kafka_takes:
+            return {}
+        late = {
+            topic: {number: since for number, since in one.items() if self._at - since > self._threshold_s}
+            for topic, one in standing.items()
+        }
+        return {topic: one for topic, one in late.items() if one}
+
     def judge_source_at(self, hop: Hop, source: str, upstream: Hop) -> None:
         """A consumer has, of each source of which it knows, what the hop before has passed on.
 
-        One can stand still behind the others where its aircraft lie in a partition that is stuck, or its clock is years
-        behind (a recording). What all stand still for is the hop's own trouble, and so named.
+        One can stand still behind the others where its clock is years behind (a recording). What all stand still for is
+        the hop's own trouble, and so named, and so is a partition that stands still.
         """
         part = hop.about(source)
         if part.watermark is None:
             return
         pulse, ahead = self.follow(part), self.pulses[upstream.name]
         detail = f"it goes on with other sources, and takes nothing of this one{_waiting(hop)}"
-        if not hop.alive or self.pulses[hop.name].good_at < self._at:
+        if not hop.alive or hop.standing or self.pulses[hop.name].good_at < self._at:
             self._settle(part, good=None, cause=Cause.SOURCE_BEHIND, detail=detail)
             return
         behind = _ahead_s(upstream.watermark, part.watermark) > 0 and pulse.moved_at != self._at
@@ -373,8 +410,12 @@ class _Bench:
         detail: str,
         baseline: float | None = None,
         threshold_s: float | None = None,
+        since: float | None = None,
     ) -> None:
-        """Writes down how the hop is; None: it cannot be told, so nothing opens and nothing closes."""
+        """Writes down how the hop is; None: it cannot be told, so nothing opens and nothing closes.
+
+        `since`: from when on it is not good, where that is known better than by looks.
+        """
         pulse, is_open = self.pulses[hop.name], hop.name in self._open
         if good:
             # What is seen to be so, is so now; what has moved, moved some time since the last look.
@@ -382,7 +423,7 @@ class _Bench:
             pulse = replace(pulse, good_at=self._at - unseen_s / 2, goods=pulse.goods + 1)
         elif good is None and not is_open and baseline is None:
             pulse = replace(pulse, good_at=self._at)
-        silent_since = pulse.good_at if baseline is None else max(pulse.good_at, baseline)
+        silent_since = since or (pulse.good_at if baseline is None else max(pulse.good_at, baseline))
         if good is False and self._at - silent_since > (threshold_s or self._threshold_s):
             pulse = replace(pulse, goods=0)
         self.pulses[hop.name] = pulse
@@ -435,6 +476,7 @@ def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
         repeatable=newest.repeatable,
         period_s=max((beat.period_s for beat in living if beat.period_s), default=None),
         concerns={kind: text for beat in living for kind, text in beat.concerns.items()},
+        standing={n: b.beat_at.timestamp() - s for b in living for n, s in standstill.told(b.concerns).items()},
     )
 
 
@@ -465,6 +507,25 @@ def _passed_on(live: Hop, history: Hop) -> dict[str, Hop]:
         for source, at in reader.watermarks.items():
             newest[source] = max(at, newest.get(source, at))
     return {source: Hop(name=f"{_PASSED_ON}:{source}", watermark=at) for source, at in newest.items()}
+
+
+def _shared(live: Hop, history: Hop) -> dict[int, float]:
+    """The partitions that stand still for both readers of `flight.positions`: what holds them back lies before both."""
+    both = live.standing.keys() & history.standing.keys()
+    return {number: max(live.standing[number], history.standing[number]) for number in both}
+
+
+def _told(stuck: Standing) -> str:
+    named = [f"{number} of {topic}" for topic, numbers in stuck.items() for number in sorted(numbers)]
+    return f"partition {', '.join(named)} stands still"
+
+
+def _holding(hop: Hop, stuck: Standing) -> str:
+    if hop.stage is Stage.TRACK and TOPIC_POSITIONS in stuck:
+        return (
+            ": neither live nor history gets on there, so a transaction is open that nobody ends, or its leader is away"
+        )
+    return f": its process hangs, or Kafka does not give it more{_waiting(hop)}"
 
 
 def _ahead_s(first: float | None, second: float | None) -> float:

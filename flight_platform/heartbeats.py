@@ -25,6 +25,7 @@ import structlog
 from flight_platform.holes import Holes
 from flight_platform.names import BACKFILL_SUFFIX, Stage
 from flight_platform.settings import Settings
+from flight_platform.standstill import Standstill
 from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_AGE
 
 log = structlog.get_logger()
@@ -56,9 +57,10 @@ class Heartbeat:
 
     watermark_ms: newest event time that this process has passed on; source_clock_ms: newest time that the source itself
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
-    taken, by source; lag_records: what waits in Kafka; counts: totals by outcome; about_source: asked at each beat, in
-    the beat's thread; then: called after each beat, there too, with its connection and the seconds since the watchman's
-    last word (None: there never was one). holes: what a source left out and nobody has written down.
+    taken, by source; lag_records: what waits in Kafka; partitions: where it is in each of them; counts: totals by
+    outcome; about_source: asked at each beat, in the beat's thread; then: called after each beat, there too, with its
+    connection and the seconds since the watchman's last word (None: there never was one). holes: what a source left out
+    and nobody has written down.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -67,6 +69,7 @@ class Heartbeat:
         self.source_clock_ms: int | None = None
         self.watermarks_ms: dict[str, int] = {}
         self.lag_records: int | None = None
+        self.partitions = Standstill()
         self.counts: Counter[str] = Counter()
         self.note = "starting"
         self.metrics_port: int | None = None
@@ -195,7 +198,7 @@ class Heartbeat:
             "pid": os.getpid(),
             "repeatable": facts.repeatable,
             "period_s": facts.period_s,
-            "concerns": json.dumps(dict(facts.concerns)),
+            "concerns": json.dumps({**facts.concerns, **self.partitions.concerns()}),
         }
 
 

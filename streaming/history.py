@@ -379,16 +379,16 @@ class HistoryConsumer:
         if time.monotonic() < self._tell_at:
             return
         self._tell_at = time.monotonic() + TELL_S
-        total = 0
+        lags: dict[int, int] = {}
         unwritten = {message.partition() for message in self._pending}  # read to the end is not written to the end
         under_way = {} if self._under_way is None else self._under_way.batch.spans
         for number, taken_to in self._next.items():
             written_to = under_way[number].start if number in under_way else taken_to
             behind = 0 if number in unwritten or number in under_way else self._ends.get(number, 0)
-            lag = max(0, self._end(number) - max(written_to, behind))
-            CONSUMER_LAG.labels(STAGE, str(number)).set(lag)
-            total += lag
-        self._process.beat.lag_records = total
+            lags[number] = max(0, self._end(number) - max(written_to, behind))
+            CONSUMER_LAG.labels(STAGE, str(number)).set(lags[number])
+        self._process.beat.lag_records = sum(lags.values())
+        self._process.beat.partitions.look({number: (self._next[number], lag) for number, lag in lags.items()})
 
     def _end(self, number: int) -> int:
         """Where a partition's log ends. Nothing comes of a paused one, so that Kafka has to be asked."""

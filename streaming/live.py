@@ -214,7 +214,9 @@ class LiveConsumer:
             advance(self._beat.watermarks_ms, self._newest_ms)
         self._newest.drop_older(self._clock() - self._window_ms)
         self._writer.count_objects(self._newest.rows(ready))
-        self._beat.lag_records = sum([self._lag(number) for number in self._partitions])
+        lags = {number: self._lag(number) for number in self._partitions}
+        self._beat.lag_records = sum(lags.values())
+        self._beat.partitions.look({number: (self._partitions[number].next, lag) for number, lag in lags.items()})
         self._tell_kafka(ready)
         away = self._writer.away()
         self._beat.note = f"live servers away: {', '.join(away)}" if away else ""

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Final, TypeVar
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from flight_platform import kafka
 from flight_platform.codec import TrackingRow, decode, decode_reports, stamp_flight_id
@@ -72,6 +72,7 @@ class Partition:
     unkept: dict[str, int] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     next_offset: int = 0
+    end: int = 0  # where its log ended when we last came to its end: markers of transactions are no records
     appended_ms: int = 0
     watermark_ms: int = 0
     forgotten_ms: int = 0
@@ -104,7 +105,8 @@ class Tracker:
         self._consumer = self._join()
 
     def _join(self) -> Consumer:
-        consumer = kafka.consumer(self._settings, group=self._settings.group(Stage.TRACK))
+        group = self._settings.group(Stage.TRACK)
+        consumer = kafka.consumer(self._settings, group=group, **{"enable.partition.eof": True})
         consumer.subscribe(
             [self._topics[TOPIC_REPORTS]], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
         )
@@ -130,11 +132,11 @@ class Tracker:
             if self._must_stand_by():
                 self._stand_by(stop)
                 continue
-            messages = self._consumer.consume(_BATCH_RECORDS, _BATCH_S)
+            messages = [m for m in self._consumer.consume(_BATCH_RECORDS, _BATCH_S) if self._is_record(m)]
             try:
                 if messages:
                     with CONSUMER_BATCH_DURATION.labels(Stage.TRACK).time():
-                        self._judge_all([m for m in messages if self._is_record(m)])
+                        self._judge_all(messages)
                 if monotonic() - health_at >= _HEALTH_EVERY_S:
                     health_at = monotonic()
                     self._refuse_unfollowed(kafka.now_ms())
@@ -157,6 +159,7 @@ class Tracker:
         """Leaves the group, so that whoever moves the state knows that nobody judges; joins again afterwards."""
         log.warning("standing_by", layout=self._watch.layout, hint="`flight topics grow` makes the topics agree again")
         self._beat.note = "standing by: the topics grow"
+        self._beat.partitions.look({})
         self._consumer.close()
         while self._must_stand_by() and not stop.wait(_STAND_BY_S):
             pass
@@ -165,9 +168,13 @@ class Tracker:
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
+        partition = self._partitions.get(message.partition() or 0)
         if error is None:
-            return message.partition() in self._partitions
-        log.debug("kafka_says", problem=error.str())
+            return partition is not None
+        if error.code() != KafkaError._PARTITION_EOF:
+            log.debug("kafka_says", problem=error.str())
+        elif partition is not None:
+            partition.end = message.offset() or 0
         return False
 
     def _judge_all(self, messages: list[Message]) -> None:
@@ -396,14 +403,15 @@ class Tracker:
 
     def _tell(self) -> None:
         """Lag for the heartbeat and the metrics, once a second."""
-        total = 0
+        places: dict[int, tuple[int, int]] = {}
         for partition in self._partitions.values():
             place = TopicPartition(self._topics[TOPIC_REPORTS], partition.number)
             end = self._consumer.get_watermark_offsets(place, cached=True)[1]
-            lag = max(0, end - partition.next_offset)
-            total += lag
+            lag = max(0, end - max(partition.next_offset, partition.end))
+            places[partition.number] = partition.next_offset, lag
             CONSUMER_LAG.labels(Stage.TRACK, partition.number).set(lag)
-        self._beat.lag_records = total
+        self._beat.lag_records = sum(lag for _, lag in places.values())
+        self._beat.partitions.look(places)
         self._beat.note = "running" if self._partitions else "no partitions: other trackers have them"
 
     def _tell_watermark(self) -> None:

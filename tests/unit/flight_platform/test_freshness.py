@@ -10,6 +10,7 @@ import pytest
 from flight_platform.codec import unix_ms
 from flight_platform.freshness import Beat, Memory, judge
 from flight_platform.names import NOTE_HOLDING
+from flight_platform.standstill import SHORT_S
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG_AGO = datetime(2018, 8, 1, tzinfo=UTC)  # what a recording tells of
@@ -71,6 +72,7 @@ class Consumer:
     short_of: timedelta = timedelta(0)  # the newest of the reports was refused
     deaf_to: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes nothing of this one
     drops: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes it, and passes nothing on
+    standing: dict[int, tuple[Span, ...]] = field(default_factory=dict)  # by partition: it gets on in the others alone
     passed_on: dict[str, int] = field(default_factory=dict)
     says: str = ""  # its note while it is stuck
     instance: str = "1"
@@ -96,7 +98,11 @@ class Consumer:
             known = {name: min(at, unix_ms(target)) for name, at in heard.items()}
             self.passed_on |= {name: at for name, at in known.items() if not within(second, self.drops.get(name, ()))}
             beat = replace(beat, watermark=target, watermarks={**beat.watermarks, **known})
-        self.beat = beat
+        still = {
+            n: second - first for n, spans in self.standing.items() for first, last in spans if first <= second < last
+        }
+        concerns = {f"partition {number}": f"{seconds:.1f}" for number, seconds in still.items() if seconds > SHORT_S}
+        self.beat = replace(beat, concerns=concerns)
 
 
 @dataclass(kw_only=True)
@@ -203,6 +209,47 @@ def test_one_source_that_alone_stands_behind_at_a_hop_is_named_with_it(stage: st
     assert platform.causes == {"source_behind"}
 
 
+def stuck(stage: str, *spans: Span, **more: Any) -> Consumer:
+    """It gets on in all partitions but one, in which all of Paris lies."""
+    return Consumer(stage=stage, standing={3: spans}, deaf_to={"paris": spans}, **more)
+
+
+def test_a_source_that_neither_reader_gets_on_with_is_the_trackers_open_transaction_or_the_partitions_leader() -> None:
+    def platform() -> Platform:
+        consumers: dict[str, Any] = {stage: stuck(stage, (60, 120)) for stage in ("live", "history")}
+        return Platform(feeds=[Feed(name="paris"), Feed(name="zurich")], **consumers)
+
+    one_stall("track", 60, cleared=120)(platform().run(200))
+    held = platform()
+    held.run(110)
+    assert held.causes == {"partition_stuck"}
+    (detail,) = held.details
+    assert detail.startswith("partition 3 of flight.positions stands still, while the others go on: neither live nor")
+
+
+@pytest.mark.parametrize("stage", ["track", "live", "history"])
+def test_a_partition_that_stands_still_at_one_hop_is_named_with_it(stage: str) -> None:
+    one_stall(stage, 60, cleared=120)(two_sources(stuck(stage, (60, 120))).run(200))
+    held = two_sources(stuck(stage, (60, 500)))
+    held.run(110)
+    assert held.causes == {"partition_stuck"}
+
+
+def test_a_partition_that_stands_still_is_named_by_those_that_others_are_not_held_back_in() -> None:
+    platform = two_sources()
+    platform.live = Consumer(stage="live", standing={3: ((60, 120),), 5: ((60, 120),)})
+    platform.history = Consumer(stage="history", standing={3: ((60, 120),)})
+    assert {(what, name) for _, what, name in platform.run(200)} == {
+        (what, name) for what in ("open", "close") for name in ("track", "live")
+    }
+    assert any(detail.startswith("partition 5 of flight.positions") for detail in platform.details)
+
+
+def test_a_partition_that_stands_still_for_a_slow_source_is_one_incident() -> None:
+    platform = Platform(feeds=[Feed(period_s=20, told_period_s=20)], history=stuck("history", (60, 160)))
+    assert [(what, name) for _, what, name in platform.run(260)] == [("open", "history"), ("close", "history")]
+
+
 def test_a_hop_that_stands_still_for_all_is_named_alone_and_what_it_has_to_catch_up_with_is_not_blamed() -> None:
     deaf = Consumer(stage="history", killed=((60, 120),), deaf_to={"paris": ((120, 131),)})
     one_stall("history", 60, cleared=120)(two_sources(deaf).run(220))
@@ -242,6 +289,12 @@ SOUND: dict[str, Platform] = {
         extra=[Beat(stage="dagster", instance="old", started_at=START, beat_at=START - timedelta(days=1))]
     ),
     "history reads a backlog": Platform(history=Consumer(stage="history", killed=((60, 70),))),
+    "a partition has to be waited for, within the threshold": Platform(
+        live=stuck("live", (60, 74)), history=stuck("history", (60, 74))
+    ),
+    "a partition that is waited for again and again": Platform(
+        history=stuck("history", *((first, first + 14) for first in range(60, 200, 15)))
+    ),
 }
 
 
@@ -253,6 +306,11 @@ def test_no_alert_where_nothing_is_wrong(platform: Platform) -> None:
 def test_of_two_sources_only_the_one_that_stalls_is_named() -> None:
     platform = Platform(feeds=[Feed(name="paris", silent=((60, 120),)), Feed(name="zurich")])
     one_stall("source:paris", 60, cleared=120)(platform.run(200))
+
+
+def test_while_kafka_is_away_what_stands_still_in_partitions_is_not_named_too_nor_when_it_is_back() -> None:
+    platform = Platform(feeds=[Feed(kafka_away=((60, 120),))], live=stuck("live", (60, 128)))
+    one_stall("feed:paris", 60, cleared=120)(platform.run(220))
 
 
 def test_two_sources_that_stall_are_two_incidents() -> None:
