@@ -42,8 +42,9 @@ from serving.live_answers import (
     ShownFlight,
     page,
 )
-from serving.live_formats import Format, Head, accepted, list_body, one_body, row_maker
+from serving.live_formats import Format, Head, accepted, list_body, one_body, shared_row
 from serving.live_store import LiveStore, Reader, Store
+from serving.operations import Operation
 from serving.parameters import EXAMPLES, BoxText, FlightIdPath
 from serving.problems import ProblemError, responses, unavailable
 from serving.rendered import CACHE, rendered_once
@@ -96,7 +97,7 @@ def _good(geojson: type[BaseModel], message: str) -> dict[int | str, dict[str, A
     return {200: {"headers": HEADERS, "content": content}}
 
 
-routes = APIRouter(tags=["live"])
+routes = APIRouter(tags=["live"], route_class=Operation)
 
 
 @routes.get(
@@ -168,7 +169,7 @@ def _list(
     query: Filters,
     distances_nm: Sequence[float] | None = None,
 ) -> Response:
-    body = list_body(form, head, row_maker(form, query.names)(positions), distances_nm)
+    body = list_body(form, head, [shared_row(form, query.names, p) for p in positions], distances_nm)
     return _answer(form, body, head)
 
 
@@ -232,19 +233,15 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
         check_fresh(age_s, settings.live_window_s, "live", answer.missing)
 
     shapes = (LiveFeature, LiveFeatures)
-    app = make_app("Active API", _DESCRIPTION, _all_routes(), lifespan=lifespan, ready=ready, shapes=shapes)
+    app = make_app("Active API", _DESCRIPTION, _ROUTES, lifespan=lifespan, ready=ready, shapes=shapes)
     if reader is not None:
         _attach(app, Store(reader, servers), clients)
     serve_map(app, own_port=settings.active_port, history_port=settings.history_port)
     return app
 
 
-def _all_routes() -> APIRouter:
-    every = APIRouter()
-    # Ours last: `{flight_id}` would take the others' names for itself.
-    for part in (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes):
-        every.include_router(part)
-    return every
+# Ours last: `{flight_id}` would take the others' names for itself.
+_ROUTES: Final = (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes)
 
 
 def _attach(app: FastAPI, store: Store, clients: Clients) -> None:

@@ -27,7 +27,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def make_app(
     title: str,
     description: str,
-    routes: APIRouter,
+    routes: Sequence[APIRouter],
     *,
     lifespan: Lifespan,
     ready: health.Readiness,
@@ -45,10 +45,11 @@ def make_app(
         docs_url=None,  # both of FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a path that is not ours is a 404, not a redirect to another
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # OpenTelemetry's; ours is in `shell.py`
     )
     problems.install(app)
-    app.include_router(routes)
-    app.include_router(health.router(ready))
+    for router in (*routes, health.router(ready)):
+        app.router.routes += router.routes  # `include_router` would look through all of it twice with each request
     _describe(app, [problems.Problem, *shapes])
     # The last one added is the outermost.
     app.add_middleware(Boundary)

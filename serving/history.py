@@ -54,6 +54,7 @@ from serving.history_questions import (
     WindowQuery,
 )
 from serving.history_store import History, HistoryStore, PostgresHistory, gathered
+from serving.operations import Operation
 from serving.parameters import EXAMPLES, FlightIdPath, Icao24Path
 from serving.problems import ProblemError, invalid, responses
 from serving.replay import Replay
@@ -70,7 +71,7 @@ _KEPT: Final = {"Cache-Control": "public, max-age=60"}  # what was, stays: but l
 Clock = Callable[[], datetime]
 
 
-def _now(request: Request) -> datetime:
+async def _now(request: Request) -> datetime:  # async: FastAPI would take a thread for each plain one
     now: datetime = request.app.state.clock()
     return now
 
@@ -85,7 +86,7 @@ def _written(forms: Mapping[str, Format]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {"schema": {"type": kind}} for media_type, kind in kinds.items()}}}
 
 
-routes = APIRouter(tags=["history"])
+routes = APIRouter(tags=["history"], route_class=Operation)
 
 
 @routes.get(
@@ -293,9 +294,7 @@ def make_history(settings: Settings, store: History | None = None, clock: Clock 
         opened: History = app.state.store
         check_fresh(await opened.age_s(), settings.live_window_s, "history")
 
-    every = APIRouter()
-    every.include_router(routes)
-    every.include_router(opensky_flights.routes)
+    every = (routes, opensky_flights.routes)
     app = make_app("History API", _DESCRIPTION, every, lifespan=lifespan, ready=ready)
     app.state.clock = clock
     if store is not None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from flight_platform.codec import encode, iso_time
+from flight_platform.codec import encode
 from flight_platform.live.client import LiveAnswer
 from flight_platform.model import Emergency, Kind, Position, format_flight_id
 from protos.flight.v1 import api_pb2, position_pb2
@@ -42,6 +42,7 @@ _MEDIA_TYPES: Final = {
 _ACCEPTED: Final = {media: form for form, media in _MEDIA_TYPES.items()} | {"application/protobuf": Format.PROTOBUF}
 
 
+@lru_cache(256)  # clients are of few kinds
 def accepted(accept: str | None) -> Format:
     """The format that an `Accept` header likes best; JSON for one that names none of ours, as a browser's."""
     liked = (_liked(part) for part in (accept or "").split(","))
@@ -89,12 +90,14 @@ class Head:
         """Time, age and completeness, as JSON tells them."""
         told: dict[str, Any] = {}
         if self.time_ms is not None:
-            watermark = None if self.watermark_ms is None else iso_time(self.watermark_ms)
-            told |= {"time": iso_time(self.time_ms), "watermark": watermark, "age_s": self.age_s}
+            watermark = None if self.watermark_ms is None else _iso(self.watermark_ms)
+            told |= {"time": _iso(self.time_ms), "watermark": watermark, "age_s": self.age_s}
         return told | {"partial": self.partial, "missing": self.missing}
 
 
 # Rows: one flight each
+
+_SHARED: Final = 4_096  # rows that many may ask for before there are newer reports
 
 Row = bytes
 MakeRows = Callable[[Iterable[Position]], list[Row]]
@@ -117,9 +120,15 @@ def row_maker(form: Format, fields: tuple[str, ...] | None = None) -> MakeRows:
     return _filler(feature, ("flight_id", "longitude", "latitude", *shown))
 
 
+@lru_cache(_SHARED)
+def shared_row(form: Format, fields: tuple[str, ...] | None, position: Position) -> Row:
+    """The row of one flight, made once for all who ask for it alone or with its neighbours."""
+    return row_maker(form, fields)((position,))[0]
+
+
 def one_body(form: Format, position: Position, fields: tuple[str, ...] | None = None) -> bytes:
     """One flight as the whole answer."""
-    return _message(position, fields) if form is Format.PROTOBUF else row_maker(form, fields)([position])[0]
+    return _message(position, fields) if form is Format.PROTOBUF else shared_row(form, fields, position)
 
 
 def list_body(form: Format, head: Head, rows: Sequence[Row], distances_nm: Sequence[float] | None = None) -> bytes:
@@ -154,17 +163,18 @@ def _text(value: str | None) -> str:
 
 @lru_cache(256)  # a snapshot spans a minute
 def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime('"%Y-%m-%dT%H:%M:%S.')
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
 
 
 def _iso(time_ms: int) -> str:
-    """`iso_time` between quotes."""
+    """`iso_time`, for times that are near each other."""
     second, millisecond = divmod(time_ms, 1000)
-    return f'{_second(second)}{millisecond:03d}Z"'
+    return f"{_second(second)}{millisecond:03d}Z"
 
 
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
+@lru_cache(16_384)  # each second brings the same flights
+def _flight_id(flight_id: int) -> str:
+    return f'"{format_flight_id(flight_id)}"'
 
 
 _EMERGENCIES: Final[dict[Emergency | None, str]] = {
@@ -174,18 +184,18 @@ _EMERGENCIES: Final[dict[Emergency | None, str]] = {
 _KINDS: Final[dict[Kind | None, str]] = {None: "null"} | {k: f'"{k.label}"' for k in Kind}
 _BOOL: Final = {None: "null", True: "true", False: "false"}
 _VALUES: Final[dict[str, Callable[[Position], str]]] = {
-    "flight_id": lambda p: "null" if p.flight_id is None else f'"{format_flight_id(p.flight_id)}"',
+    "flight_id": lambda p: "null" if p.flight_id is None else _flight_id(p.flight_id),
     "icao24": lambda p: f'"{p.icao24}"',
-    "time": lambda p: _iso(p.time),
-    "received_at": lambda p: _iso(p.received_at),
+    "time": lambda p: f'"{_iso(p.time)}"',
+    "received_at": lambda p: f'"{_iso(p.received_at)}"',
     "latitude": lambda p: repr(round(p.latitude, 7)),
     "longitude": lambda p: repr(round(p.longitude, 7)),
-    "altitude_ft": lambda p: _number(p.altitude_ft),
-    "geometric_altitude_ft": lambda p: _number(p.geometric_altitude_ft),
+    "altitude_ft": lambda p: "null" if p.altitude_ft is None else repr(p.altitude_ft),
+    "geometric_altitude_ft": lambda p: "null" if p.geometric_altitude_ft is None else repr(p.geometric_altitude_ft),
     "on_ground": lambda p: _BOOL[p.on_ground],
-    "ground_speed_kt": lambda p: _number(p.ground_speed_kt),
-    "track_deg": lambda p: _number(p.track_deg),
-    "vertical_rate_fpm": lambda p: _number(p.vertical_rate_fpm),
+    "ground_speed_kt": lambda p: "null" if p.ground_speed_kt is None else repr(p.ground_speed_kt),
+    "track_deg": lambda p: "null" if p.track_deg is None else repr(p.track_deg),
+    "vertical_rate_fpm": lambda p: "null" if p.vertical_rate_fpm is None else repr(p.vertical_rate_fpm),
     "callsign": lambda p: _text(p.callsign),
     "squawk": lambda p: _text(p.squawk),
     "emergency": lambda p: _EMERGENCIES[p.emergency],

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flight_platform.model import parse_flight_id
 from serving.history_store import HistoryStore, gathered
 from serving.opensky_states import FOOT_M
+from serving.operations import Operation
 from serving.parameters import EXAMPLES, Airport, Icao24
 from serving.problems import ProblemError, invalid, responses
 from serving.rows import Row, dumps
@@ -96,7 +97,7 @@ class Track(BaseModel):
     path: list[list[Any]] = Field(description="time, latitude, longitude, barometric altitude (m), track, on ground")
 
 
-routes = APIRouter(prefix="/api", tags=["compatibility"])
+routes = APIRouter(prefix="/api", tags=["compatibility"], route_class=Operation)
 _errors: Final = responses(404, 422, 503)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flight_platform.kafka import now_ms
 from flight_platform.model import Kind, Position
 from serving.live_store import LiveStore
+from serving.operations import Operation
 from serving.parameters import Box, Icao24
 from serving.problems import invalid, responses
 from serving.rendered import rendered_once
@@ -61,7 +62,7 @@ class States(BaseModel):
     states: list[list[Any]] | None = Field(description="state vectors, 17 elements each (18 with extended); null: none")
 
 
-routes = APIRouter(tags=["compatibility"])
+routes = APIRouter(tags=["compatibility"], route_class=Operation)
 
 
 @routes.get(

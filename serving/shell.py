@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -85,8 +85,9 @@ class AnyOrigin:
 
     def __init__(self, app: ASGIApp, *, expose: Sequence[str]) -> None:
         self.app = app
-        self._every = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(expose)}
-        self._preflight = Response(status_code=204, headers=self._every | _PREFLIGHT)
+        every = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": ", ".join(expose)}
+        self._every = [(name.lower().encode(), value.encode()) for name, value in every.items()]
+        self._preflight = Response(status_code=204, headers=every | _PREFLIGHT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a preflight itself; passes every other request on and adds its headers to the answer."""
@@ -99,7 +100,7 @@ class AnyOrigin:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._every)
+                message["headers"] = [*message["headers"], *self._every]
             await send(message)
 
         await self.app(scope, receive, told)

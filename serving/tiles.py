@@ -18,6 +18,7 @@ from serving.frame import Array, Frame
 from serving.live_answers import LIMIT, LiveTile
 from serving.live_formats import Format, Head, list_body
 from serving.live_store import LiveStore
+from serving.operations import Operation
 from serving.parameters import EXAMPLES
 from serving.problems import ProblemError, responses
 from serving.rendered import rendered_once
@@ -52,7 +53,7 @@ class Suffix(StrEnum):
         return Format.PROTOBUF if self is Suffix.PB else Format.JSON
 
 
-routes = APIRouter(tags=["live"])
+routes = APIRouter(tags=["live"], route_class=Operation)
 
 
 @routes.get(

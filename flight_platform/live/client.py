@@ -6,9 +6,9 @@ How a flight lies in a live server is `fields.py`, on which servers it lies `sha
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import structlog
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 METRES_PER_NM: Final = 1852.0
 _NO_LIMIT: Final = 100_000_000  # Tile38's own default is 100
 _AT_ONCE: Final = 500  # items that are merged without leaving the event loop: some milliseconds
+_SHARED: Final = 4_096  # reports that many may ask for before there are newer ones: each is read once
 _WATERMARKS: Final[Command] = ("SCAN", COLLECTION_WATERMARKS, "LIMIT", _NO_LIMIT, "OBJECTS")
 
 
@@ -48,15 +49,6 @@ class LiveAnswer:
     partial: bool
     missing: tuple[str, ...]
     watermark_ms: int | None
-
-
-@dataclass(slots=True)
-class _Copy:
-    """A flight as one server holds it."""
-
-    time: int
-    item: Sequence[Any]  # id, point, fields and, where it was asked for, distance
-    fields: dict[bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -120,15 +112,15 @@ class LiveReader:
 
     async def _ask_all(self, searches: list[Command]) -> _Told:
         told = _Told()
-        asked = [links.ask([*searches, _WATERMARKS]) for links in self._links]
-        for links, replies in zip(self._links, await asyncio.gather(*asked, return_exceptions=True), strict=True):
+        asked = [self._ask(links, [*searches, _WATERMARKS]) for links in self._links]
+        # One server is asked at once: a task for it alone would take as long as all else of a small answer.
+        answered = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
+        for links, replies in zip(self._links, answered, strict=True):
             label = links.shard.label
             if isinstance(replies, ShardError):
                 told.watermarks[label] = None
                 self._say_away(label, replies)
                 continue
-            if isinstance(replies, BaseException):
-                raise replies
             self._say_back(label)
             *found, (_cursor, marks) = replies
             for search, reply in zip(searches, found, strict=True):
@@ -137,6 +129,13 @@ class LiveReader:
             count = next((int(mark[1]) for mark in marks if mark[0] == PARTITIONS_ID.encode()), 0)
             told.partitions = max(told.partitions, count)
         return told
+
+    @staticmethod
+    async def _ask(links: Links, commands: list[Command]) -> list[Any] | ShardError:
+        try:
+            return await links.ask(commands)
+        except ShardError as error:
+            return error
 
     def _say_away(self, label: str, error: ShardError) -> None:
         if label not in self._away:  # once an outage
@@ -149,12 +148,37 @@ class LiveReader:
             self._away.discard(label)
 
 
-def _merged(items: Iterable[Sequence[Any]], after_ms: int, nearest: int | None) -> list[Position]:
+def _merged(items: Sequence[Sequence[Any]], after_ms: int, nearest: int | None) -> list[Position]:
     """The newest copy of each flight, by flight id; the nearest so many alone where that is asked."""
-    copies = _newest_copies(items, after_ms)
+    newest: dict[bytes, tuple[Position, Sequence[Any]]] = {}
+    read = _report if len(items) <= _AT_ONCE else _report.__wrapped__
+    for item in items:
+        if len(item) < 3:
+            continue  # without fields it is not ours
+        position = read(item[0], *item[1], *item[2])
+        # A server may show a flight for 0.2 s after its end.
+        if position is not None and position.time > after_ms:
+            other = newest.get(item[0])
+            if other is None or position.time > other[0].time:
+                newest[item[0]] = position, item
+    copies = list(newest.values())
     if nearest is not None:
-        copies = sorted(copies, key=lambda copy: float(copy.item[3]))[:nearest]
-    return sorted(_positions(copies), key=lambda position: position.flight_id or 0)
+        copies = sorted(copies, key=lambda copy: float(copy[1][3]))[:nearest]
+    return sorted((position for position, _ in copies), key=_by_flight)
+
+
+@lru_cache(_SHARED)
+def _report(item_id: bytes, latitude: bytes, longitude: bytes, *fields: bytes) -> Position | None:
+    """The report in an item; None where it is somebody else's: no reason to answer nothing."""
+    try:
+        return position_of(item_id, (latitude, longitude), fields_of(fields))
+    except ValueError as error:
+        log.warning("foreign_object", id=item_id, problem=str(error))
+        return None
+
+
+def _by_flight(position: Position) -> int:
+    return position.flight_id or 0
 
 
 def _search(*area: str | float) -> Command:
@@ -167,28 +191,6 @@ def _items(search: Command, reply: Any) -> list[Sequence[Any]]:
         items: list[Sequence[Any]] = reply[1]  # behind the cursor
         return items
     return [] if reply is None else [(str(search[2]).encode(), *reply)]
-
-
-def _newest_copies(items: Iterable[Sequence[Any]], after_ms: int) -> list[_Copy]:
-    """One copy a flight, the newest; none from before the window: a server may show it for 0.2 s after its end."""
-    copies: dict[bytes, _Copy] = {}
-    for item in items:
-        if len(item) < 3:
-            continue  # without fields it is not ours
-        fields = fields_of(item[2])
-        time = int(fields.get(b"time", b"0"))
-        other = copies.get(item[0])
-        if time > after_ms and (other is None or time > other.time):
-            copies[item[0]] = _Copy(time, item, fields)
-    return list(copies.values())
-
-
-def _positions(copies: Iterable[_Copy]) -> Iterator[Position]:
-    for copy in copies:
-        try:
-            yield position_of(copy.item[0], copy.item[1], copy.fields)
-        except ValueError as error:  # somebody else's object: no reason to answer nothing
-            log.warning("foreign_object", id=copy.item[0], problem=str(error))
 
 
 def _missing(told: _Told, copies: int) -> tuple[str, ...]:

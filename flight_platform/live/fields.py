@@ -13,6 +13,7 @@ rows at once, held to this one by test.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from flight_platform.codec import Columns
@@ -97,14 +98,21 @@ def fields_of(names_and_values: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(names_and_values[::2], names_and_values[1::2], strict=True))
 
 
+@lru_cache(16_384)  # each second brings the same flights
+def _identity(item_id: bytes) -> tuple[int, str]:
+    """The number of a flight id and its address."""
+    text = item_id.decode()
+    return parse_flight_id(text), text[:-9]
+
+
 def position_of(item_id: bytes, point: Sequence[bytes], fields: Mapping[bytes, bytes]) -> Position:
     """The report in an object: its id, its latitude and longitude, its fields."""
-    text = item_id.decode()
+    flight_id, icao24 = _identity(item_id)
     get = fields.get
     known = int(get(b"known", b"0"))
     return Position(
-        flight_id=parse_flight_id(text),
-        icao24=text[:-9],
+        flight_id=flight_id,
+        icao24=icao24,
         time=int(get(b"time", b"0")),
         received_at=int(get(b"received_at", b"0")),
         latitude=float(point[0]),

@@ -49,7 +49,7 @@ async def _ready() -> None:
 
 
 def _app(ready: Any = _ready) -> FastAPI:
-    return make_app("Test API", "For tests.", routes, lifespan=_lifespan, ready=ready)
+    return make_app("Test API", "For tests.", [routes], lifespan=_lifespan, ready=ready)
 
 
 def _problem(answer: httpx.Response, status: int) -> dict[str, Any]:

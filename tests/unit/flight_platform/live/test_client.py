@@ -1,6 +1,6 @@
 import pytest
 
-from flight_platform.live.client import _missing, _newest_copies, _Told
+from flight_platform.live.client import _AT_ONCE, _merged, _missing, _report, _Told
 
 FULL = {0: 5, 1: 7}
 
@@ -27,14 +27,21 @@ def test_without_a_consumer_all_partitions_are_missing() -> None:
     assert _missing(_Told(watermarks={"a": {}, "b": None}), 2) == ("b", "all partitions")
 
 
-def item(flight: bytes, time: int) -> list[object]:
-    return [flight, [b"1", b"2"], [b"known", b"0", b"time", b"%d" % time]]
+def item(number: int, time: int) -> list[object]:
+    return [b"00000%d-67a1b2c3" % number, [b"1", b"2"], [b"known", b"0", b"time", b"%d" % time]]
 
 
 def test_the_newest_copy_wins_and_what_has_expired_is_not_shown() -> None:
-    copies = _newest_copies([item(b"a", 100), item(b"b", 90), item(b"a", 120), item(b"a", 110), item(b"c", 50)], 50)
-    assert [(copy.item[0], copy.time) for copy in copies] == [(b"a", 120), (b"b", 90)]
+    merged = _merged([item(1, 100), item(2, 90), item(1, 120), item(1, 110), item(3, 50)], 50, None)
+    assert [(position.icao24, position.time) for position in merged] == [("000001", 120), ("000002", 90)]
 
 
 def test_an_object_that_is_not_ours_is_no_answer() -> None:
-    assert _newest_copies([[b"x", [b"1", b"2"]], [b"y", [b"1", b"2"], [b"alt", b"3"]]], 50) == []
+    assert _merged([[b"x", [b"1", b"2"]], [b"y", [b"1", b"2"], [b"alt", b"3"]]], 50, None) == []
+
+
+def test_of_a_whole_world_no_report_is_kept() -> None:
+    _report.cache_clear()
+    world = [item(1, 100) for _ in range(_AT_ONCE + 1)]
+    assert _merged(world, 50, None) == _merged(world[:1], 50, None)
+    assert _report.cache_info().currsize == 1
