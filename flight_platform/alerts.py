@@ -88,6 +88,15 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What was seen while nobody could write it down: an alert, or that there is no reason for it any more."""
+
+    at: datetime
+    key: str
+    alert: Alert | None  # None: it is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What one round has opened and closed, by key, and what is open after it."""
 
@@ -140,30 +149,57 @@ def settle(
         over = [row for row in current if kind_of(row["key"]) == kind and row["key"] not in wanted and _is_calm(row)]
         closed = [row | end for row in over if (end := _close(cursor, row, told))]
     for alert in opened:
-        log.warning(
-            "alert_opened",
-            key=alert.key,
-            hop=alert.hop,
-            source=alert.source,
-            summary=alert.summary,
-            since=alert.since.isoformat(),
-            last_good=alert.last_good and alert.last_good.isoformat(),
-            cause=alert.code or alert.cause,
-            to_do=alert.to_do,
-        )
+        say_opened(alert)
     for row in closed:
-        lasted_s = round((row["closed_at"] - row["since"]).total_seconds(), 1)
-        log.info("alert_closed", key=row["key"], hop=row["hop"], source=row["source"], lasted_s=lasted_s)
+        _say_closed(row)
     made, gone = tuple(alert.key for alert in opened), tuple(row["key"] for row in closed)
     return Changes(opened=made, closed=gone, open=tuple(sorted(present.union(made) - set(gone))))
+
+
+def catch_up(connection: psycopg.Connection[Any], events: Sequence[Event], told: Sequence[str]) -> None:
+    """Writes down what was seen meanwhile, in its order and with its times; what is known of it already stays. Commits.
+
+    `told` as of `settle`. What has flapped stays open, as there, until whoever settles has seen it calm for long.
+    """
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        for event in events:
+            if event.alert is None:
+                current = cursor.execute(query("incidents_current")).fetchall()
+                for row in current:
+                    if row["key"] == event.key and row["opened_at"] <= event.at and _is_calm(row):
+                        _close(cursor, row, told, event.at)
+            elif cursor.execute(query("incidents_known"), {"key": event.key, "at": event.at}).fetchone() is None:
+                _open(cursor, event.alert, told, event.at)
+
+
+def say_opened(alert: Alert) -> None:
+    """In the log."""
+    log.warning(
+        "alert_opened",
+        key=alert.key,
+        hop=alert.hop,
+        source=alert.source,
+        summary=alert.summary,
+        since=alert.since.isoformat(),
+        last_good=alert.last_good and alert.last_good.isoformat(),
+        cause=alert.code or alert.cause,
+        to_do=alert.to_do,
+    )
+
+
+def _say_closed(row: dict[str, Any]) -> None:
+    lasted_s = round((row["closed_at"] - row["since"]).total_seconds(), 1)
+    log.info("alert_closed", key=row["key"], hop=row["hop"], source=row["source"], lasted_s=lasted_s)
 
 
 def _is_calm(row: dict[str, Any]) -> bool:
     return not row["reopened"] or row["calm_s"] >= FLAPPING.total_seconds()
 
 
-def _open(cursor: psycopg.Cursor[Any], alert: Alert, told: Sequence[str]) -> bool:
+def _open(cursor: psycopg.Cursor[Any], alert: Alert, told: Sequence[str], at: datetime | None = None) -> bool:
     arguments = {
+        "at": at,
         "key": alert.key,
         "hop": alert.hop,
         "source": alert.source,
@@ -184,8 +220,10 @@ def _open(cursor: psycopg.Cursor[Any], alert: Alert, told: Sequence[str]) -> boo
     return True
 
 
-def _close(cursor: psycopg.Cursor[Any], row: dict[str, Any], told: Sequence[str]) -> dict[str, Any] | None:
-    end: dict[str, Any] | None = cursor.execute(query("incidents_close"), row).fetchone()
+def _close(
+    cursor: psycopg.Cursor[Any], row: dict[str, Any], told: Sequence[str], at: datetime | None = None
+) -> dict[str, Any] | None:
+    end: dict[str, Any] | None = cursor.execute(query("incidents_close"), row | {"at": at}).fetchone()
     if end is not None:
         _post(cursor, row["incident_id"], "closed", end["closed_at"], told)
     return end

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 
 import psycopg
@@ -59,8 +60,9 @@ class Heartbeat:
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
     taken, by source; lag_records: what waits in Kafka; partitions: where it is in each of them; counts: totals by
     outcome; about_source: asked at each beat, in the beat's thread; then: called after each beat, there too, with its
-    connection and the seconds since the watchman's last word (None: there never was one). holes: what a source left out
-    and nobody has written down.
+    connection and the seconds since the watchman's last word (None: there never was one); instead: called there with
+    the row that Postgres did not take, and `ended` where the process ends on purpose meanwhile. holes: what a source
+    left out and nobody has written down.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -75,6 +77,7 @@ class Heartbeat:
         self.metrics_port: int | None = None
         self.about_source: Callable[[], SourceFacts] = SourceFacts
         self.then: Callable[[psycopg.Connection, float | None], object] = lambda _connection, _watchman_age_s: None
+        self.instead: Callable[[Mapping[str, object], bool], object] = lambda _row, _ended: None
         self._url = settings.postgres_url.get_secret_value()
         self._started_at = datetime.now(UTC)
         self._threshold_s, self._heard_at_s = settings.stall_threshold_s, time.monotonic()
@@ -127,7 +130,8 @@ class Heartbeat:
                 self._note_holes(connection)
                 if time.monotonic() - self._noted_at >= LISTENING_S:
                     self._note_listening(connection)
-                self._go_on(connection, self._tell(connection.execute(_UPSERT, self._row()).fetchone()))
+                watchman_age_s = self._tell(connection.execute(_UPSERT, self._row()).fetchone())
+                self._guarded(partial(self.then, connection, watchman_age_s))
                 reported = False
             except psycopg.Error as error:
                 if not reported:
@@ -138,16 +142,19 @@ class Heartbeat:
                 if connection is not None:
                     connection.close()
                 connection = None
+                self._guarded(partial(self.instead, self._row(), False))
             self._stop.wait(BEAT_S)
         if connection is not None:
             with suppress(psycopg.Error), connection:
                 self._note_listening(connection)
                 if self._on_purpose:
                     connection.execute(_DELETE, {"stage": self.stage, "instance": self.instance, "source": self.source})
+        elif self._on_purpose:
+            self._guarded(partial(self.instead, self._row(), True))
 
-    def _go_on(self, connection: psycopg.Connection, watchman_age_s: float | None) -> None:
+    def _guarded(self, call: Callable[[], object]) -> None:
         try:
-            self.then(connection, watchman_age_s)
+            call()
         except psycopg.Error:
             raise
         except Exception:  # whatever it is: a process that does not beat any more counts as dead

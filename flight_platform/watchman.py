@@ -5,14 +5,15 @@
 
 Dagster's sensor `heartbeats` is the watchman. While it is silent, the processes of the data plane stand in for it, so
 that a stall which begins and ends meanwhile is an incident like any other, and what it lost a gap. Each of them looks
-all the time (a row a process each five seconds) and so knows what has moved; they act only then, one at a time.
+all the time (a row a process each five seconds) and so knows what has moved; they act only then, one at a time. While
+Postgres is away, and Dagster with it, they look at files in its place (`watch_alone.py`).
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -22,10 +23,10 @@ from flight_platform import alerts, freshness, gaps, outbox
 from flight_platform.alerts import Changes
 from flight_platform.freshness import Memory, Sighting
 from flight_platform.settings import Settings
+from flight_platform.watch_alone import LOOK_S, Alone
 
 log = structlog.get_logger()
 
-LOOK_S: Final = 5.0
 STARTING_THRESHOLDS: Final = 4.0  # after a start of everything: Dagster takes longer than who would stand in for it
 _LOCK: Final = 0x77617463686D616E  # advisory lock of whoever acts ("watchman" in ASCII)
 _CONNECT_S: Final = 3
@@ -70,6 +71,9 @@ class Deputy:
         self._starting_s = STARTING_THRESHOLDS * settings.stall_threshold_s
         self._started_at = self._look_at = clock()
         self._memory: Memory | None = None
+        self._processes: dict[str, int] = {}
+        self._alone = Alone(settings)
+        self._alone_at = clock()
         self._stands_in = False
         self._telling: threading.Thread | None = None
         self._told_at = float("-inf")
@@ -85,15 +89,28 @@ class Deputy:
             return None
         self._look_at = self._clock() + LOOK_S
         absent = silent_s is not None and silent_s > self._settings.stall_threshold_s
+        self._alone.over(connection)
         self._say(stands_in=absent and self._clock() - self._started_at >= self._starting_s)
         with connection.transaction():
             acts = self._stands_in and _may_act(connection)
             sighting = _look(connection, self._settings, self._memory, now)
             self._memory = sighting.memory
+            self._processes = {name: hop.processes for name, hop in sighting.hops.items()}
             done = _act(connection, self._settings, sighting) if acts else None
         if done is not None:
             self._tell()
         return done
+
+    def look_alone(self, row: Mapping[str, Any], ended: bool, *, now: datetime | None = None) -> None:
+        """In place of `look` where Postgres does not take the row of this process, or it ends on purpose meanwhile."""
+        now = now or datetime.now(UTC)
+        self._alone.tell(row, now, ended=ended)
+        if ended or self._clock() < self._alone_at:
+            return
+        self._alone_at = self._clock() + LOOK_S
+        known = self._memory is not None or self._alone.is_on
+        if known or self._clock() - self._started_at >= self._starting_s:  # else it is too early to miss anybody
+            self._alone.look(self._memory, self._processes, now)
 
     def _say(self, *, stands_in: bool) -> None:
         if stands_in and not self._stands_in:

@@ -39,7 +39,8 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
 
     previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
     beat = Heartbeat(settings, stage, source=source)
-    beat.then = Deputy(settings).look
+    deputy = Deputy(settings)
+    beat.then, beat.instead = deputy.look, deputy.look_alone
     beat.metrics_port = serve_metrics(settings.metrics_port, settings.listen_host)
     beat.start()
     log.info("started", metrics_port=beat.metrics_port)

@@ -1,7 +1,9 @@
 """Heartbeats on a real Postgres: a row a second, none after a clean stop, no harm where Postgres is away."""
 
+import json
 import math
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import psycopg
@@ -93,12 +95,22 @@ def moment(second: int) -> datetime:
     return datetime.fromtimestamp(START_MS / 1000 + second, UTC)
 
 
-def test_postgres_away_is_no_reason_to_stop() -> None:
+def test_postgres_away_is_no_reason_to_stop_and_what_it_does_not_take_another_one_is_given() -> None:
+    given: list[tuple[object, bool]] = []
+
+    def fails_instead(row: Mapping[str, object], ended: bool) -> None:
+        given.append((row["counters"], ended))
+        raise RuntimeError("a test")
+
     url = f"postgresql://flight:flight@127.0.0.1:{free_port()}/flight"
     beat = Heartbeat(Settings.read(postgres_url=url), Stage.TRACK)
-    beat.start()
+    beat.instead = fails_instead
     beat.counts["passed"] += 1
+    beat.start()
+    wait_until(lambda: len(given) >= 2, 60, "two of its words")
     beat.stop()
+    assert given[0] == (json.dumps({"passed": 1}), False)
+    assert [ended for _, ended in given] == [False] * (len(given) - 1) + [True]
 
 
 def test_prometheus_is_told_whether_postgres_answers_and_how_long_ago_dagster_looked(

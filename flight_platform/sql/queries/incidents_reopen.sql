@@ -3,16 +3,17 @@
 UPDATE ops.incidents AS old
 SET closed_at = NULL,
     reopened = reopened + 1,
-    reopened_at = clock_timestamp(),
+    reopened_at = noticed.at,
     severity = %(severity)s,
     summary = %(summary)s,
     cause = %(code)s,
-    seen_at = clock_timestamp(),
+    seen_at = noticed.at,
     detail = detail || %(detail)s::jsonb
+FROM (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS at) AS noticed
 WHERE old.incident_id = (
         SELECT incident_id
         FROM ops.incidents
-        WHERE key = %(key)s AND closed_at > clock_timestamp() - %(flapping)s::interval
+        WHERE key = %(key)s AND closed_at > noticed.at - %(flapping)s::interval
         ORDER BY incident_id DESC
         LIMIT 1
     )

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from flight_platform import alerts, outbox
 from flight_platform.codec import unix_ms
+from flight_platform.outage import Outage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 from flight_platform.watchman import Deputy
@@ -27,7 +30,7 @@ class Deputies:
 
     def __init__(self, watch: Watch, settings: Settings, *, started: int = LONG_AGO) -> None:
         self.watch, self.opened, self.closed = watch, list[str](), list[str]()
-        self._second = started
+        self._settings, self._second = settings, started
         self._all = [Deputy(settings, self._clock) for _ in range(3)]
 
     def run(self, seconds: int, silence_s: Callable[[int], float | None], **feed: bool) -> None:
@@ -40,6 +43,22 @@ class Deputies:
             if done is not None:
                 self.opened += done.changes.opened
                 self.closed += done.changes.closed
+
+    def run_alone(self, seconds: int, *, gives: bool = True) -> None:
+        """The same where Postgres takes no heartbeat: it is left in a file."""
+        for _ in range(seconds):
+            self.watch.second += 1
+            self.watch.told_s = self.watch.second if gives else self.watch.told_s
+            self._second = self.watch.second
+            told = at(self.watch.told_s)
+            row = {"stage": "feed", "instance": "feed-1", "source": "roof", "watermark": told, "source_clock": told}
+            row |= {"started_at": at(self.watch.started_s), "note": "running", "repeatable": False}
+            row |= {"watermarks": "{}", "counters": "{}", "concerns": "{}"}
+            self._all[self.watch.second % 3].look_alone(row, False, now=at(self.watch.second))
+
+    def restart(self) -> None:
+        """Others take their places."""
+        self._all = [Deputy(self._settings, self._clock) for _ in range(3)]
 
     def _clock(self) -> float:
         return float(self._second)
@@ -109,6 +128,61 @@ def test_they_leave_it_to_dagster_where_it_is_there_or_about_to_be(
     deputies.run(50, silence_s, gives=False)
     assert incidents(connection) == []
     assert watch.gaps() == []
+
+
+def test_what_was_seen_while_postgres_was_away_is_told_when_it_is_back_in_its_order_and_with_its_times(
+    database: DatabaseUrls, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    with receiver() as told:
+        settings = SETTINGS.model_copy(update={"alert_urls": (told.url(),), "var": tmp_path, **hidden(database)})
+        watch = Watch(connection)
+        deputies = Deputies(watch, settings)
+        deputies.run(60, lambda _: 2.0)
+        deputies.run_alone(20)
+        deputies.run_alone(40, gives=False)  # from 81 to 120
+        deputies.restart()
+        deputies.run_alone(120)  # it is over, and comes back, and is not over when Postgres is back
+        deputies.run_alone(30, gives=False)  # from 241 on
+        assert incidents(connection) == []
+        deputies.run(5, lambda _: 2.0, gives=False)
+        rows = connection.execute(
+            "SELECT key, since, opened_at, reopened_at, closed_at IS NULL FROM ops.incidents WHERE source = 'roof'"
+        ).fetchall()
+        ((key, since, opened_at, reopened_at, is_open),) = rows
+        assert (key, is_open) == ("stall:source:roof", True)
+        assert at(75) <= since <= at(85)
+        assert at(95) <= opened_at <= at(106)
+        assert at(255) <= reopened_at <= at(270)
+        said = connection.execute("SELECT event, event_at FROM ops.outbox ORDER BY outbox_id").fetchall()
+        assert [event for event, _ in said] == ["opened", "closed", "opened"]
+        assert at(120) <= said[1][1] <= at(135), "when it was over, and not when Postgres heard of it"
+        for _ in range(3):
+            outbox.tell(connection, settings, again=False)
+        critical, resolved = "[critical] stall:source:roof", "[resolved] stall:source:roof"
+        assert [sent["title"] for sent in told.got] == [critical, resolved, critical]
+        assert not list((tmp_path / "outage").rglob("*.json*"))
+
+
+def test_what_was_open_before_is_over_when_it_was_over_and_what_is_told_twice_is_written_once(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"var": tmp_path})
+    watch = Watch(connection)
+    deputies = Deputies(watch, settings)
+    deputies.run(40, lambda _: 2.0)
+    watch.run(30, gives=False)
+    deputies.run(10, lambda _: 2.0, gives=False)
+    assert incidents(connection) == [("stall:source:roof", "source_stalled", True, 0)]
+    connection.execute("UPDATE ops.incidents SET opened_at = %s", [at(60)])  # the made-up clock's, not Postgres'
+    deputies.run_alone(10, gives=False)
+    deputies.run_alone(100)  # from 91 on
+    events = Outage(tmp_path).events()
+    for _ in range(2):  # as where it dies before it has forgotten what it has told
+        alerts.catch_up(connection, events, [])
+    ((closed_at,),) = connection.execute("SELECT closed_at FROM ops.incidents").fetchall()
+    assert at(91) <= closed_at <= at(106)
+    deputies.run(5, lambda _: 2.0)
+    assert incidents(connection) == [("stall:source:roof", "source_stalled", False, 0)]
 
 
 _CONSUMER = """

@@ -11,4 +11,5 @@ def test_each_process_looks_in_dagsters_place() -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     settings = Settings.read(postgres_url=f"postgresql://x@{nowhere}/x", kafka_bootstrap=nowhere)
     with running(settings, Stage.TRACK) as process:
-        assert isinstance(getattr(process.beat.then, "__self__", None), Deputy)
+        for hook in (process.beat.then, process.beat.instead):
+            assert isinstance(getattr(hook, "__self__", None), Deputy)
