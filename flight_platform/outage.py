@@ -1,4 +1,4 @@
-"""What the processes of one machine see while Postgres is away, in files below var/outage.
+"""What the processes of one machine see while Postgres is away, in files below var/outage/PLATFORM.
 
     beats/*.json      the newest word of each process, as its heartbeat would write it; gone when Postgres takes it
     state.json        what the last look has left for the next one, whichever process takes that
@@ -8,6 +8,7 @@ One process looks at a time (a lock that its end releases). Nothing here judges:
 """
 
 import fcntl
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flight_platform.alerts import Alert, Event
 from flight_platform.freshness import Beat, Memory
+from flight_platform.settings import Settings
 
 _MOMENTS: Final = frozenset({"started_at", "beat_at", "watermark", "source_clock", "since", "last_good", "at"})
 _OBJECTS: Final = frozenset({"watermarks", "counters", "concerns"})  # JSON in the row of a heartbeat
@@ -37,11 +39,19 @@ class State:
     open_names: list[str] = field(default_factory=list)
 
 
+def folder_of(settings: Settings) -> Path:
+    """The folder of a platform: it is known by its Postgres and its topics, so that two that share `var` do not mix."""
+    postgres = urlsplit(settings.postgres_url.get_secret_value())
+    where = postgres.netloc.rpartition("@")[2] + postgres.path
+    platform = (where, settings.kafka_bootstrap, settings.kafka_topic_prefix)
+    return settings.var / "outage" / hashlib.sha256(repr(platform).encode()).hexdigest()[:12]
+
+
 class Outage:
     """The files. Raises OSError where the folder cannot be written."""
 
-    def __init__(self, var: Path) -> None:
-        self._folder = var / "outage"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._beats, self._state = self._folder / "beats", self._folder / "state.json"
         self._events = self._folder / "events.jsonl"
 

@@ -18,7 +18,7 @@ from flight_platform import alerts, freshness
 from flight_platform.alerts import Alert, Event
 from flight_platform.freshness import Beat, Memory
 from flight_platform.names import BACKFILL_SUFFIX, Stage
-from flight_platform.outage import Outage, State
+from flight_platform.outage import Outage, State, folder_of
 from flight_platform.settings import Settings
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ class Alone:
     """One process's part in it. A folder that cannot be written is said once: then nobody looks."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._outage = settings, Outage(settings.var)
+        self._settings, self._outage = settings, Outage(folder_of(settings))
         self._row: Mapping[str, Any] | None = None  # what this process has left in the files
         self._failed = False
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from confluent_kafka import Message, TopicPartition
@@ -100,12 +102,18 @@ NOWHERE: Final[dict[str, object]] = {
 }
 
 
+@cache
+def _var() -> TemporaryDirectory[str]:
+    """Where processes that name no folder leave their files; gone with the tests."""
+    return TemporaryDirectory(prefix="flight-tests-var-")
+
+
 def new_settings(kafka_bootstrap: str, **more: object) -> Settings:
     """Settings with topics of their own on the session's broker, made; no store but those that are named."""
     settings = Settings.read(
         kafka_bootstrap=kafka_bootstrap,
         kafka_topic_prefix=f"t{token_hex(4)}.",
-        **{**NOWHERE, "kafka_partitions": 4, **more},
+        **{**NOWHERE, "var": _var().name, "kafka_partitions": 4, **more},
     )
     kafka.ensure_topics(settings)
     return settings

@@ -10,7 +10,7 @@ import pytest
 
 from flight_platform import alerts, outbox
 from flight_platform.codec import unix_ms
-from flight_platform.outage import Outage
+from flight_platform.outage import Outage, folder_of
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 from flight_platform.watchman import Deputy
@@ -176,7 +176,7 @@ def test_what_was_open_before_is_over_when_it_was_over_and_what_is_told_twice_is
     connection.execute("UPDATE ops.incidents SET opened_at = %s", [at(60)])  # the made-up clock's, not Postgres'
     deputies.run_alone(10, gives=False)
     deputies.run_alone(100)  # from 91 on
-    events = Outage(tmp_path).events()
+    events = Outage(folder_of(settings)).events()
     for _ in range(2):  # as where it dies before it has forgotten what it has told
         alerts.catch_up(connection, events, [])
     ((closed_at,),) = connection.execute("SELECT closed_at FROM ops.incidents").fetchall()

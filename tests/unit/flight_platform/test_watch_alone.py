@@ -11,7 +11,7 @@ from typing import Any
 from flight_platform.alerts import Event
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
-from flight_platform.outage import Outage, State
+from flight_platform.outage import Outage, State, folder_of
 from flight_platform.settings import Settings
 from flight_platform.watch_alone import Alone
 
@@ -59,7 +59,7 @@ class Machine:
                 watching.look(None, known, at(self.second))
 
     def told(self) -> list[tuple[str, str]]:
-        events = Outage(self.settings.var).events()
+        events = Outage(folder_of(self.settings)).events()
         return [("opened" if event.alert else "over", event.key) for event in events]
 
 
@@ -72,7 +72,7 @@ def test_a_stall_that_begins_and_ends_meanwhile_is_seen_once_however_many_look(t
     watched = machine(tmp_path, silent=range(60, 120))
     watched.run(200)
     assert watched.told() == [("opened", "stall:source:roof"), ("over", "stall:source:roof")]
-    opened, over = Outage(tmp_path).events()
+    opened, over = Outage(folder_of(watched.settings)).events()
     assert opened.alert is not None
     assert abs((opened.alert.since - at(60)).total_seconds()) <= 5
     assert opened.alert.last_good == at(59)
@@ -124,16 +124,23 @@ def test_what_is_torn_or_of_another_version_is_left_out(tmp_path: Path) -> None:
             assert not too
     event = Event(at=at(1), key="stall:track", alert=None)
     outage.write_events([event])
-    with (tmp_path / "outage" / "events.jsonl").open("a") as file:
+    with (tmp_path / "events.jsonl").open("a") as file:
         file.write('{"key": "stall:live"}\n{"at": "2026-01-3')
     assert outage.events() == [event]
     outage.write_state(State(began_at=1.0, memory=None, open_names=["track"]))
     assert outage.state() == State(began_at=1.0, memory=None, open_names=["track"])
-    (tmp_path / "outage" / "state.json").write_text('{"unheard_of": 1}')
+    (tmp_path / "state.json").write_text('{"unheard_of": 1}')
     assert outage.state() is None
     outage.end()
     assert not outage.is_on
     assert outage.events() == []
+
+
+def test_platforms_that_share_a_folder_do_not_see_each_other(tmp_path: Path) -> None:
+    one, other = machine(tmp_path, silent=range(60, 200)), Settings.read(var=tmp_path, kafka_topic_prefix="other.")
+    one.run(100)
+    assert one.told() == [("opened", "stall:source:roof")]
+    assert not Alone(other).is_on
 
 
 def test_where_nothing_can_be_written_the_process_goes_on(tmp_path: Path) -> None:
