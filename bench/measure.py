@@ -48,19 +48,6 @@ def cpu_seconds(pid: int) -> float:
     return total / _TICKS_A_SECOND
 
 
-def compiler_seconds(pid: int) -> float:
-    """What a Java process has used to compile itself: much in its first minutes, nothing once it is warm."""
-    used = 0
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        try:
-            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-        except OSError:  # ended meanwhile
-            continue
-        if name.startswith(("C1 Compiler", "C2 Compiler")):
-            used += sum(map(int, rest.split()[11:13]))
-    return used / _TICKS_A_SECOND
-
-
 @dataclass(slots=True)
 class Sample:
     """One run of one way: how many reports in which time, and what it cost here and in the servers."""

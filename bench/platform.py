@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from bench.feed import FeedRun
-from bench.measure import compiler_seconds, cpu_seconds
+from bench.measure import cpu_seconds
 from bench.processes import Child
 from bench.run import Run, pid_of
 from flight_platform.embedded.tile38 import EmbeddedLive
@@ -19,7 +19,6 @@ from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
 
 READY = {Stage.TRACK: "assigned", Stage.LIVE: "partitions_assigned", Stage.HISTORY: "partitions_placed"}
-COMPILER = "Kafka compiling itself"  # a broker of a minute does little else; told apart, since it ends
 _START_S = 60
 _WARM_AIRCRAFT, _WARM_TICKS = 1_000, 5  # the first transaction of a broker takes a second, its code is not compiled yet
 
@@ -53,12 +52,8 @@ class Platform:
         pids["Kafka"], pids["PostgreSQL"] = [pid_of(self.run.kafka)], [pid_of(self.run.postgres)]
         pids["live server"] = [pid_of(server) for server in self.live]
         now = {name: sum(map(cpu_seconds, numbers)) for name, numbers in pids.items()}
-        now[COMPILER] = compiler_seconds(pid_of(self.run.kafka))
         used = {name: value - self._seen.get(name, 0.0) for name, value in now.items()}
         self._seen = now
-        # Compiler threads come and go, and what one has used goes with it.
-        used[COMPILER] = min(max(used[COMPILER], 0.0), used["Kafka"])
-        used["Kafka"] -= used[COMPILER]
         return used
 
     def history_rows(self) -> int:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bench.measure import Sample, Way, alternate, clocked, compiler_seconds, cpu_seconds, outcomes, percentile
+from bench.measure import Sample, Way, alternate, clocked, cpu_seconds, outcomes, percentile
 
 
 def test_percentile_is_the_nearest_rank() -> None:
@@ -89,7 +89,3 @@ def test_a_process_that_is_gone_has_used_nothing() -> None:
     process.wait()
     assert cpu_seconds(process.pid) == 0
     assert cpu_seconds(os.getpid()) > 0
-
-
-def test_what_is_no_java_compiles_nothing() -> None:
-    assert compiler_seconds(os.getpid()) == 0
