@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cli.programs import ROOT, Program, alertmanager_url, monitoring_home
 from flight_platform.settings import Settings
+from flight_platform.targets import drop_stale, folder_of
 
 _OURS: Final = "cli.main"
 _HOPS: Final = ("track", "live", "history", "feed")
@@ -22,6 +23,9 @@ def configure(settings: Settings, programs: Sequence[Program]) -> None:
             hub = alertmanager_url(settings)
             known = [{"targets": [urlsplit(hub).netloc]}] if hub else []
             (home / "alertmanagers.json").write_text(json.dumps(known))
+            targets_of_others = folder_of(settings)  # who is started by hand tells of itself there
+            targets_of_others.mkdir(exist_ok=True)
+            drop_stale(targets_of_others)
             (home / "targets.json").write_text(json.dumps([*targets(programs), *_edge(settings, programs)], indent=1))
 
 
@@ -32,7 +36,7 @@ def _edge(settings: Settings, programs: Iterable[Program]) -> list[dict[str, Any
 
 
 def targets(programs: Iterable[Program]) -> Iterable[dict[str, Any]]:
-    """Our own processes whose port is known: with FLIGHT_METRICS_PORT=0 only those of the APIs are."""
+    """Our own processes whose port is known: with FLIGHT_METRICS_PORT=0 only those of the APIs; the rest tell it."""
     for program in programs:
         if _OURS in program.arguments and program.port:
             labels = {"process": program.name}

@@ -12,6 +12,7 @@ from flight_platform.dependencies import watched
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.targets import announced, metrics_port
 from flight_platform.telemetry import configure_logging, serve_metrics
 from flight_platform.watchman import Deputy
 
@@ -41,12 +42,12 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
     beat = Heartbeat(settings, stage, source=source)
     deputy = Deputy(settings)
     beat.then, beat.instead = deputy.look, deputy.look_alone
-    beat.metrics_port = serve_metrics(settings.metrics_port, settings.listen_host)
+    beat.metrics_port = serve_metrics(metrics_port(settings), settings.listen_host)
     beat.start()
     log.info("started", metrics_port=beat.metrics_port)
     failed = True
     try:
-        with watched(settings):
+        with watched(settings), announced(settings, stage, beat.metrics_port):
             yield Process(stop, beat)
         failed = False
     finally:

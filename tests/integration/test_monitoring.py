@@ -24,6 +24,7 @@ from flight_platform.heartbeats import Heartbeat
 from flight_platform.history.migrate import migrate
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.targets import announced
 from flight_platform.testing import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(200), pytest.mark.alone]
@@ -72,9 +73,10 @@ def test_a_postgres_that_stops_is_one_page_within_30_s(server_folder: Path, tmp_
     with ExitStack() as stack:
         postgres = stack.enter_context(EmbeddedPostgres(server_folder / "watched", free_port(), durable=False))
         migrate(postgres.url())
-        metrics, _thread = start_http_server(0, addr="127.0.0.1")
-        stack.callback(metrics.server_close)
-        stack.callback(metrics.shutdown)
+        metrics, by_hand = (start_http_server(0, addr="127.0.0.1")[0] for _ in range(2))
+        for server in (metrics, by_hand):
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
         settings = Settings.read(
             postgres_url=postgres.url(),
             var=tmp_path,
@@ -102,6 +104,18 @@ def test_a_postgres_that_stops_is_one_page_within_30_s(server_folder: Path, tmp_
         assert "PostgresDown" not in known()
 
         prometheus = f"http://127.0.0.1:{settings.prometheus_port}"
+        started_by_hand = settings.model_copy(update={"instance": "feed-by-hand"})
+
+        def is_scraped() -> bool:
+            found = ask(f"{prometheus}/api/v1/targets?state=active") or {"data": {"activeTargets": []}}
+            return ("feed-by-hand", "up") in [
+                (target["labels"]["process"], target["health"]) for target in found["data"]["activeTargets"]
+            ]
+
+        with announced(started_by_hand, Stage.FEED, by_hand.server_port):
+            wait_until(is_scraped, 60, "a feed that was started by hand")
+        wait_until(lambda: not is_scraped(), 60, "its end")
+
         for panel in json.loads((ROOT / "deploy" / "grafana" / "flight.json").read_text())["panels"]:
             for target in panel.get("targets", ()):
                 asked = urllib.parse.urlencode({"query": target["expr"]})
