@@ -26,6 +26,17 @@ def test_tile38_is_taken_where_it_is_on_path(tmp_path: Path, programs: Path) -> 
     assert words[-2:] == ["--appendonly", "no"]
 
 
+@pytest.mark.parametrize(("ours", "told"), [(None, "400"), ("100", "100")])
+def test_tile38_collects_seldom_unless_told_otherwise(
+    ours: str | None, told: str, tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (programs / PROGRAM).touch(mode=0o755)
+    monkeypatch.delenv("GOGC", raising=False)
+    if ours is not None:
+        monkeypatch.setenv("GOGC", ours)
+    assert EmbeddedLive(tmp_path, 19851).launch().environment["GOGC"] == told
+
+
 def test_else_the_stand_in_is_and_says_so(tmp_path: Path, programs: Path) -> None:
     live = EmbeddedLive(tmp_path, 19851)
     assert live.kind == "stand-in"
