@@ -22,7 +22,8 @@ from flight_platform.history import chunks
 from flight_platform.history.archive import archive_day
 from flight_platform.history.chunk_copy import chunk_buffer, chunks_from
 from flight_platform.history.compaction import compact_hours
-from flight_platform.history.copy import copied, copy_buffer
+from flight_platform.history.copied import copied
+from flight_platform.history.copy import copy_buffer
 from flight_platform.history.partitions import HOUR, ensure_hour, list_hours, start_of_hour
 from flight_platform.history.reading import BATCH_CHUNKS, in_order, joined
 from flight_platform.history.sql import query

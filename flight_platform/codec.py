@@ -219,8 +219,8 @@ class Columns:
     def __getitem__(self, name: str) -> Array:
         return self.values[name]
 
-    def take(self, rows: Array) -> "Columns":
-        """The rows at these indexes, or where this mask is true, in that order."""
+    def take(self, rows: Array | slice) -> "Columns":
+        """The rows at these indexes, or where this mask is true, in that order; of a slice not a copy."""
         return Columns(
             {name: column[rows] for name, column in self.values.items()},
             {name: mask[rows] for name, mask in self.known.items()},

@@ -4,14 +4,15 @@ A row is its heads, which `copy.py` lays out as it does the columns of a positio
 its lowest byte at each position, its second, its third. A plane whose bytes are all 0 is absent (NULL).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from flight_platform.history.chunks import NUMBERS, Chunks
-from flight_platform.history.copy import framed, laid_out, starts_of, taken_apart
+from flight_platform.history.copied import lengths_at, starts_of, taken_apart
+from flight_platform.history.copy import framed, laid_out
 
 # The columns of the table before its planes, in their order.
 HEADS: Final[dict[str, str]] = {
@@ -64,8 +65,7 @@ def chunk_buffer(chunks: Chunks) -> bytes:
     """
     heads, sizes = laid_out(HEADS, {**chunks.heads, "rows": chunks.rows}, chunks.known_heads, fields=_FIELDS)
     ends = np.cumsum(sizes)
-    octets = {name: stored.astype("<u4").view(np.uint8).reshape(-1, 4) for name, stored in chunks.stored.items()}
-    planes = [_plane_fields(chunks, octets[name][:, plane]) for name, plane in _PLANES]
+    planes = [fields for name in NUMBERS for fields in _plane_fields(chunks, name)]
     starts = ends - sizes
     parts: list[bytes] = []
     for number in np.argsort(-chunks.rows, kind="stable").tolist():
@@ -74,14 +74,19 @@ def chunk_buffer(chunks: Chunks) -> bytes:
     return framed(b"".join(parts))
 
 
-def _plane_fields(chunks: Chunks, plane: Array) -> list[bytes]:
-    """One field a chunk."""
-    octets, starts = plane.tobytes(), chunks.starts
-    wanted = np.flatnonzero(np.maximum.reduceat(plane, starts)) if len(chunks) else starts
-    fields = [_ABSENT] * len(chunks)
-    for number, start, size in zip(wanted.tolist(), starts[wanted].tolist(), chunks.rows[wanted].tolist(), strict=True):
-        fields[number] = size.to_bytes(_HEAD_BYTES, "big") + octets[start : start + size]
-    return fields
+def _plane_fields(chunks: Chunks, name: str) -> Iterator[list[bytes]]:
+    """Plane by plane of a number one field a chunk."""
+    stored, starts = chunks.stored[name].astype("<u4"), chunks.starts
+    used = np.bitwise_or.reduceat(stored, starts) if len(chunks) else starts
+    octets = stored.view(np.uint8).reshape(-1, 4)
+    for plane in range(NUMBERS[name].planes):
+        fields = [_ABSENT] * len(chunks)
+        wanted = np.flatnonzero(used >> 8 * plane & 0xFF)
+        whole = octets[:, plane].tobytes() if len(wanted) else b""
+        places = zip(wanted.tolist(), starts[wanted].tolist(), chunks.rows[wanted].tolist(), strict=True)
+        for number, start, size in places:
+            fields[number] = size.to_bytes(_HEAD_BYTES, "big") + whole[start : start + size]
+        yield fields
 
 
 def chunks_from(rows: Sequence[bytes]) -> Chunks:
@@ -102,7 +107,7 @@ def _plane(buffer: bytes, place: Array, sizes: Array) -> tuple[Array | None, Arr
     """The bytes of one plane of all chunks, one chunk behind the other (None: absent in all), and where the next field
     begins."""
     start = place + _HEAD_BYTES
-    absent = np.array([buffer[at : at + _HEAD_BYTES] == _ABSENT for at in place.tolist()], dtype=bool)
+    absent = lengths_at(buffer, place) < 0
     if absent.all():
         return None, start
     end = np.where(absent, start, start + sizes)

@@ -64,6 +64,7 @@ NUMBERS: Final[dict[str, Number]] = {
     "ground_speed_dkt": Number(head="ground_speed_dkt", largest=_INT16, planes=2, scaled=True),
     "track_ddeg": Number(head="track_ddeg", largest=_INT16, planes=2, scaled=True),
 }
+_LEADING: Final = ("time", "altitude_ft")  # whose values the courses of others follow
 NULLABLE: Final = tuple(name for name, number in NUMBERS.items() if number.planes == 2)
 
 
@@ -243,7 +244,8 @@ def _encode(columns: Columns, first: Array) -> tuple[Chunks, npt.NDArray[np.bool
         whole = name not in NULLABLE or bool(known.all())
         if name in ("time", "received_at"):
             rest -= spread["first_time"]
-        values[name] = rest.copy()
+        if name in _LEADING:
+            values[name] = rest.copy()
         rest -= _course(name, spread, within, values)
         head = _least(rest if whole else np.where(known, rest, _INT64), first)
         known_heads[number.head] = head != _INT64
@@ -257,7 +259,8 @@ def _encode(columns: Columns, first: Array) -> tuple[Chunks, npt.NDArray[np.bool
         fits &= (_largest(rest, first) <= number.most) & (abs(heads[number.head]) <= number.largest)
         if not whole:
             rest = np.where(known, rest, np.where(np.repeat(known_heads[number.head], rows), UNKNOWN, 0))
-            values[name] = np.where(known, values[name], spread[number.head])  # an unknown one says nothing of the next
+            if name in _LEADING:  # an unknown one says nothing of the next
+                values[name] = np.where(known, values[name], spread[number.head])
         stored[name] = rest
     fits |= rows == 1
     chunks = Chunks(rows=rows, heads=heads, known_heads=known_heads, stored=stored)

@@ -13,6 +13,7 @@ their own, which give up rather than make anybody wait.
 How chunks look is `chunks.py`'s; when and what for is `assets/compaction.py`'s.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from flight_platform.history.partitions import (
     leaf_name,
     start_of_hour,
 )
-from flight_platform.history.reading import Portion, alike, in_order, joined, portions_of, read_chunks, read_raw
+from flight_platform.history.reading import ALL_FLIGHTS, alike, in_order, joined, read_chunks, read_raw
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import may_compact
 
@@ -49,6 +50,8 @@ CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still f
 MERGE_EVERY: Final = timedelta(hours=1)  # late rows trickle in: each merge writes the chunks of their flights anew
 LEAF_KEPT: Final = timedelta(hours=48)  # then an emptied leaf is dropped: it costs every plan that cannot prune it
 PORTION_ROWS: Final = 300_000  # worked on at once: about 200 MB; the more, the better their chunks fill pages
+PATIENCE_S: Final = 3.0  # a batch takes a tenth of a second, and an analyst's query may take long
+_LOOK_EVERY_S: Final = 0.05
 _COMPACTING: Final = 0x636F6D70  # first key of the advisory lock of whoever compacts an hour ("comp" in ASCII)
 _TRIES: Final = 3
 
@@ -138,51 +141,53 @@ def _swap(
 ) -> tuple[int, int]:
     """The transaction; how many raw rows it moved, and how many the hour's chunks have then."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    flights = connection.execute(query("compaction_flights"), {"hour": hour}).fetchall()
-    if not flights and extra is None:
-        found = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
-        if found is not None and found[0]:
-            return 0, int(found[0])  # compacted already, and nothing came late
-    rows, sums = _begin(connection, hour)
-    for portion in _portions(flights, extra):
-        grown, changed = _rewrite(connection, hour, portion, extra)
+    begun = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
+    rows, sums = map(int, begun) if begun else (0, 0)
+    had, read = rows, 0
+    for raw, new in _portions(connection, hour, extra):
+        read += raw
+        grown, changed = _rewrite(connection, hour, new)
         rows += grown
         sums = added(sums, changed)
+    if had and not read and extra is None:
+        return 0, had  # compacted already, and nothing came late
     connection.execute(query("compaction_hold"), {"hour": hour})
     moved = connection.execute(query("compaction_clear_raw"), {"hour": hour}).rowcount
-    if moved != sum(count for _, count in flights):
-        raise NotComparableError(
-            f"{hour:%Y-%m-%d %H:00}: {moved} raw positions where {len(flights)} flights had others"
-        )
+    if moved != read:
+        raise NotComparableError(f"{hour:%Y-%m-%d %H:00}: {moved} raw positions where {read} were read")
     parameters = {"hour": hour, "rows": rows, "checksum": sums, "restored": complete}
     connection.execute(query("compaction_record"), parameters)
     return moved, rows
 
 
-def _begin(connection: psycopg.Connection[Any], hour: datetime) -> tuple[int, int]:
-    row = connection.execute(query("compaction_begin"), {"hour": hour}).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+def _portions(
+    connection: psycopg.Connection[Any], hour: datetime, extra: Columns | None
+) -> Iterator[tuple[int, Columns]]:
+    """What shall be in chunks, in order, some PORTION_ROWS positions of whole flights at a time; how many were raw."""
+    first, last = ALL_FLIGHTS
+    while True:
+        raw, end = read_raw(connection, hour, (first, last), most=PORTION_ROWS), last
+        if len(raw) == PORTION_ROWS:  # the last flight may go on
+            flight = raw["flight_id"]
+            whole = int(np.searchsorted(flight, flight[-1]))
+            end = int(flight[whole - 1] if whole else flight[0])
+            raw = raw.take(slice(whole)) if whole else read_raw(connection, hour, (end, end))
+        if extra is None:
+            new = raw
+        else:
+            among = (extra["flight_id"] >= first) & (extra["flight_id"] <= end)
+            new = in_order(joined([raw, extra.take(among)]))
+        if len(new):
+            yield len(raw), new
+        if end == last:
+            return
+        first = end + 1
 
 
-def _portions(flights: Sequence[tuple[int, int]], extra: Columns | None) -> Iterator[Portion]:
-    """Ranges of flights (first and last) with some PORTION_ROWS positions each."""
-    counts = dict(flights)
-    if extra is not None:
-        for flight, count in zip(*np.unique(extra["flight_id"], return_counts=True), strict=True):
-            counts[int(flight)] = counts.get(int(flight), 0) + int(count)
-    yield from portions_of(counts, PORTION_ROWS)
-
-
-def _rewrite(
-    connection: psycopg.Connection[Any], hour: datetime, portion: Portion, extra: Columns | None
-) -> tuple[int, int]:
-    """Writes the chunks of these flights anew, with what is raw of them; what that adds in rows and in checksum."""
-    fresh = [read_raw(connection, hour, portion)]
-    if extra is not None:
-        flight = extra["flight_id"]
-        fresh.append(extra.take((flight >= portion[0]) & (flight <= portion[1])))
-    new = in_order(joined(fresh))
+def _rewrite(connection: psycopg.Connection[Any], hour: datetime, new: Columns) -> tuple[int, int]:
+    """Writes the chunks of these flights anew, with these positions; what that adds in rows and in checksum."""
     concerned = np.unique(new["flight_id"])
+    portion = int(concerned[0]), int(concerned[-1])
     old = _of(concerned, read_chunks(connection, hour, portion))
     whole = in_order(joined([old, new])) if len(old) else new
     if len(old):
@@ -223,9 +228,26 @@ def _alone(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[bool
 def _shrink(connection: psycopg.Connection[Any], hour: datetime) -> None:
     """Gives the space of an emptied leaf back, unless that would make somebody wait.
 
-    VACUUM FULL and not TRUNCATE: a reader with an older snapshot may still need what was deleted.
+    VACUUM FULL and not TRUNCATE: late rows may be in it. While an older snapshot needs what was deleted, it would copy
+    all of that, and give nothing back: so it waits for the batches and queries of this moment to end.
     """
+    if _still_seen(connection):
+        log.info("leaf_not_shrunk", leaf=leaf_name(hour), problem="an older transaction may read it; autovacuum will")
+        return
     _without_waiting(connection, "VACUUM (FULL, ANALYZE) {}", leaf_name(hour))
+
+
+def _still_seen(connection: psycopg.Connection[Any]) -> bool:
+    """Whether after PATIENCE_S somebody still may see what is deleted now."""
+    (before,) = connection.execute(query("compaction_committed")).fetchone() or (None,)
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        row = connection.execute(query("compaction_seen"), {"before": before}).fetchone()
+        if not row or not row[0]:
+            return False
+        if time.monotonic() > until:
+            return True
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _analyze(connection: psycopg.Connection[Any], hour: datetime) -> None:

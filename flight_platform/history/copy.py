@@ -1,21 +1,19 @@
-"""Columns as one buffer of PostgreSQL's binary COPY, and back, without a Python object a value.
+"""Columns as one buffer of PostgreSQL's binary COPY, without a Python object a value. Back: `copied.py`.
 
     row:  count of fields int16 | length int32, value | length int32, value | ...          (all big-endian)
 
-On the way in every row is laid out at its full width in one numpy structured array; then the bytes that are not there
-(the value of a NULL, whose length is -1, and the padding of a text) are masked away. On the way out all rows are walked
-at once, a column at a time. Which statement is sent does not belong here.
+Every row is laid out at its full width in one numpy structured array; then the bytes that are not there (the value of
+a NULL, whose length is -1, and the padding of a text) are masked away. Which statement is sent does not belong here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 
-from flight_platform.codec import COLUMN_TYPES, Columns
+from flight_platform.codec import Columns
 
 # The columns of history.positions in their order, each with its big-endian type on the wire. `text` has the batch's own
 # width; a `timestamp` is Unix milliseconds here and microseconds of PostgreSQL's epoch there.
@@ -37,12 +35,9 @@ COLUMNS: Final[dict[str, str]] = {
     "squawk": "text",
     "source": "text",
 }
-_POSTGRES_EPOCH_MS: Final = 946_684_800_000  # 2000-01-01, from which timestamptz counts microseconds
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
-_NUMBER: Final = {"timestamp": ">i8"}
-_WIDEST: Final = 64  # bytes of a value: the widest column's, and more
-_HEADER_BYTES: Final = len(_SIGNATURE)
-_TRAILER: Final = b"\xff\xff"
+POSTGRES_EPOCH_MS: Final = 946_684_800_000  # 2000-01-01, from which timestamptz counts microseconds
+SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
+TRAILER: Final = b"\xff\xff"
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +57,7 @@ def copy_buffer(columns: Columns) -> bytes:
 
 def framed(rows: bytes) -> bytes:
     """Rows as a whole COPY."""
-    return _SIGNATURE + rows + _TRAILER
+    return SIGNATURE + rows + TRAILER
 
 
 def laid_out(
@@ -99,12 +94,17 @@ def _dtype(layout: Mapping[str, str], texts: dict[str, _Text]) -> np.dtype[Any]:
     fields: list[tuple[str, Any]] = [("fields", ">i2")]
     for name, kind in layout.items():
         fields.append((f"{name}_length", ">i4"))
-        fields.append((name, texts[name].values.dtype if name in texts else _NUMBER.get(kind, kind)))
+        fields.append((name, texts[name].values.dtype if name in texts else number_on_the_wire(kind)))
     return np.dtype(fields)
 
 
+def number_on_the_wire(kind: str) -> str:
+    """The type of what is no text, as it is sent."""
+    return ">i8" if kind == "timestamp" else kind
+
+
 def _on_the_wire(kind: str, values: Array) -> Array:
-    return (values - _POSTGRES_EPOCH_MS) * 1000 if kind == "timestamp" else values
+    return (values - POSTGRES_EPOCH_MS) * 1000 if kind == "timestamp" else values
 
 
 def _offset(layout: np.dtype[Any], name: str) -> int:
@@ -130,83 +130,3 @@ def _text(values: Array) -> _Text:
 def _valid(text: bytes) -> bytes:
     """The text with a question mark for each stretch that is not UTF-8 and each zero byte: never longer than it was."""
     return text.decode("utf-8", "replace").replace("\ufffd", "?").replace("\0", "?").encode()
-
-
-def copied(cursor: psycopg.Cursor[Any], statement: str, parameters: Any, size: int) -> Iterator[list[bytes]]:
-    """The rows that a COPY ... TO STDOUT (FORMAT binary) sends, each as its bytes, in lists of at most `size`."""
-    # From libpq itself: psycopg's own iteration takes three times as long a row.
-    take = cursor.connection.pgconn.get_copy_data
-    rows: list[bytes] = []
-    with cursor.copy(statement.encode(), parameters) as copy:
-        row = bytes(take(0)[1])[_HEADER_BYTES:]  # the header comes with the first row, or with the trailer
-        while len(row) > len(_TRAILER):
-            rows.append(row)
-            if len(rows) == size:
-                yield rows
-                rows = []
-            row = bytes(take(0)[1])
-        copy.read()  # psycopg takes the end of it
-    if rows:
-        yield rows
-
-
-def columns_from(rows: Sequence[bytes]) -> Columns:
-    """The rows of a binary COPY of all of `COLUMNS`, in their order: the inverse of `copy_buffer`."""
-    values, known, _ = taken_apart(COLUMNS, b"".join(rows), starts_of(rows))
-    for name, kind in COLUMN_TYPES.items():
-        values[name] = values[name].astype(kind, copy=False)
-    return Columns({name: values[name] for name in COLUMN_TYPES}, {name: known[name] for name in COLUMN_TYPES})
-
-
-def starts_of(rows: Sequence[bytes]) -> Array:
-    """Where each of these rows begins, once they are joined."""
-    lengths = np.fromiter(map(len, rows), dtype="i8", count=len(rows))
-    starts: Array = np.cumsum(lengths) - lengths
-    return starts
-
-
-def taken_apart(
-    layout: Mapping[str, str], buffer: bytes, starts: Array
-) -> tuple[dict[str, Array], dict[str, npt.NDArray[np.bool_]], Array]:
-    """The values of each column of the rows that begin there, what is known of them, and where the next field begins.
-
-    The inverse of `laid_out`; nothing (0, no text) stands where a value is not known.
-    """
-    padded = buffer + bytes(_WIDEST)  # so that the widest value may be taken at the last row
-    place = starts + 2  # behind the count of fields
-    values: dict[str, Array] = {}
-    known: dict[str, npt.NDArray[np.bool_]] = {}
-    for name, kind in layout.items():
-        length = _anywhere(padded, ">i4")[place].astype("i4")
-        place = place + 4
-        known[name] = length >= 0
-        if not known[name].all():
-            length = np.maximum(length, 0)
-        values[name] = _taken(padded, kind, place, length)
-        place += length
-    return values, known, place
-
-
-def _taken(buffer: bytes, kind: str, place: Array, length: Array) -> Array:
-    least = int(length.min(initial=_WIDEST))
-    if kind == "text":
-        width = max(1, min(int(length.max(initial=0)), _WIDEST))
-        texts = _anywhere(buffer, f"S{width}")[place]
-        if least < width:
-            octets = texts.view(np.uint8).reshape(len(texts), width)
-            octets[np.arange(width) >= length[:, None]] = 0
-        return texts
-    wire = np.dtype(_NUMBER.get(kind, kind))
-    values = _anywhere(buffer, wire.str)[place].astype(wire.newbyteorder("="))
-    if kind == "timestamp":
-        values //= 1000
-        values += _POSTGRES_EPOCH_MS
-    if least == 0:
-        values[length == 0] = 0
-    return values
-
-
-def _anywhere(buffer: bytes, kind: str) -> Array:
-    """The value of that type that begins at each byte of the buffer."""
-    dtype = np.dtype(kind)
-    return np.ndarray((len(buffer) - dtype.itemsize + 1,), dtype, buffer, strides=(1,))

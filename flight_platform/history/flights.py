@@ -22,7 +22,7 @@ from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.flights.airports import Airport, Airports, Runway
 from flight_platform.flights.summary import SILENCE_S, Summary, summarise
 from flight_platform.flights.track import Track, stretches
-from flight_platform.history.copy import copied, starts_of, taken_apart
+from flight_platform.history.copied import copied, starts_of, taken_apart
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.queries import BIRTH_TOLERANCE, LONGEST_FLIGHT
 from flight_platform.history.reading import read_hour

@@ -10,18 +10,20 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.history.chunk_copy import chunks_from
 from flight_platform.history.chunks import decode, is_in_order
-from flight_platform.history.copy import columns_from, copied
+from flight_platform.history.copied import columns_from, copied
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.sql import query
 
 BATCH_ROWS: Final = 16_384  # taken apart at once: the processor's cache holds them
-BATCH_CHUNKS: Final = 128
+BATCH_CHUNKS: Final = 256
+Array = npt.NDArray[Any]
 Portion = tuple[int, int]  # the flights from one key to another, both included
 ALL_FLIGHTS: Final[Portion] = (-(1 << 63), (1 << 63) - 1)
 
@@ -35,10 +37,13 @@ def read_hour(connection: psycopg.Connection[Any], hour: datetime) -> Columns:
         return in_order(joined([read_raw(connection, hour), read_chunks(connection, hour)]))
 
 
-def read_raw(connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS) -> Columns:
-    """The raw positions of an hour, of the flights from the first to the last, sorted."""
+def read_raw(
+    connection: psycopg.Connection[Any], hour: datetime, flights: Portion = ALL_FLIGHTS, *, most: int | None = None
+) -> Columns:
+    """The raw positions of an hour, of the flights from the first to the last, sorted; only the first `most`."""
+    parameters = {**_parameters(hour, flights, hours=1), "most": most}
     with connection.cursor() as cursor:
-        batches = copied(cursor, query("positions_hour"), _parameters(hour, flights, hours=1), BATCH_ROWS)
+        batches = copied(cursor, query("positions_hour"), parameters, BATCH_ROWS)
         return joined([columns_from(rows) for rows in batches])
 
 
@@ -82,9 +87,16 @@ def alike(some: Columns, others: Columns) -> bool:
         return False
     for name in COLUMN_TYPES:
         known = some.known[name]
-        if not np.array_equal(known, others.known[name]) or not ((some[name] == others[name]) | ~known).all():
+        if not np.array_equal(known, others.known[name]):
+            return False
+        if not _same(some[name], others[name]) and not ((some[name] == others[name]) | ~known).all():
             return False
     return True
+
+
+def _same(some: Array, others: Array) -> bool:
+    """Whether they are the same bytes: of texts a tenth of the time that their comparison takes."""
+    return some.dtype == others.dtype and np.array_equal(some.view(np.uint8), others.view(np.uint8))
 
 
 @contextmanager

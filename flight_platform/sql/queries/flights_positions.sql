@@ -1,4 +1,4 @@
--- All positions of these flights within a range of time, however they are stored, for a reader of copy.py. In no order.
+-- All positions of these flights within a range of time, however they are stored, for a reader of copied.py. In no order.
 COPY (
     SELECT
         p.flight_key,

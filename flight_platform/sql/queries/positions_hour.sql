@@ -1,4 +1,5 @@
--- The raw positions of an hour, of a range of flights, in order of the primary key, for a reader of copy.py.
+-- The raw positions of an hour, of a range of flights, in order of the primary key, for a reader of copied.py; all of
+-- them where no limit is set.
 COPY (
     SELECT
         flight_id, time, received_at, latitude_e7, longitude_e7, altitude_ft, geometric_altitude_ft, vertical_rate_fpm,
@@ -8,4 +9,5 @@ COPY (
         AND time < %(until)s::timestamptz
         AND flight_id BETWEEN %(first_flight)s AND %(last_flight)s
     ORDER BY flight_id, time
+    LIMIT %(most)s
 ) TO STDOUT (FORMAT binary);

@@ -33,6 +33,8 @@ START_MS = 1_790_000_000_000 // HOUR_MS * HOUR_MS
 START = datetime.fromtimestamp(START_MS / 1000, UTC)
 NOW = START + timedelta(hours=3)
 
+FILE = "SELECT pg_relation_filenode(inhrelid) FROM pg_inherits WHERE inhparent = 'history.positions'::regclass"
+
 
 def passed(connection: psycopg.Connection, *hours: datetime) -> None:
     """The hours are judged well."""
@@ -138,8 +140,11 @@ def test_after_days_without_anybody_all_hours_are_due_in_their_order(connection:
     assert counted(connection)[2] == 3 * len(hours) + 2
 
 
-def test_large_hours_are_worked_on_in_portions(connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PORTION_ROWS", 100)
+@pytest.mark.parametrize("size", [30, 100, 360])  # less than one flight, some flights, just all of them
+def test_large_hours_are_worked_on_in_portions(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(module, "PORTION_ROWS", size)
     positions = stream(9, 40, START_MS)
     fill(connection, positions)
     passed(connection, START)
@@ -176,18 +181,36 @@ def test_two_at_once_do_it_once(connection: psycopg.Connection, database: Databa
 
 
 def test_a_reader_that_began_before_sees_the_raw_rows_to_its_end(
-    connection: psycopg.Connection, database: DatabaseUrls
+    connection: psycopg.Connection, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
     fill(connection, stream(2, 500, START_MS))
+    file = connection.execute(FILE).fetchone()
     passed(connection, START)
     with psycopg.connect(database["postgres_url"]) as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert reader.execute("SELECT 1").fetchone() == (1,)  # its snapshot; the leaf is not touched yet
         assert compact_hour(connection, START, NOW).moved == 1000
+        assert connection.execute(FILE).fetchone() == file  # not copied for nothing, while everybody would wait
         for _ in range(2):
             found = reader.execute("SELECT count(*), sum(altitude_ft) FROM analytics.positions").fetchone()
             assert found == (1000, 30_000_000)
     assert counted(connection) == (0, 1000, 1000)
+
+
+def test_an_emptied_leaf_gives_its_space_back_once_a_batch_that_was_under_way_has_ended(
+    connection: psycopg.Connection, database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(connection, stream(2, 500, START_MS))
+    passed(connection, START)
+    with psycopg.connect(database["postgres_url"]) as writer:
+        writer.execute("CREATE TABLE other (n int)")
+        monkeypatch.setattr("flight_platform.history.compaction.time.sleep", lambda _: writer.commit())
+        assert compact_hour(connection, START, NOW).moved == 1000
+    sizes = connection.execute(
+        "SELECT pg_relation_size(inhrelid) FROM pg_inherits WHERE inhparent = 'history.positions'::regclass"
+    ).fetchall()
+    assert sizes == [(0,)]
 
 
 def test_leaves_are_made_and_dropped_while_a_long_query_runs_and_writers_write(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import flight_platform.history.checksums as module
 from flight_platform.codec import COLUMN_TYPES, Columns
 from flight_platform.history.checksums import added, checksum
 from tests.unit.flight_platform.history.test_chunks import flown
@@ -31,6 +32,14 @@ def test_each_column_counts_and_so_does_whether_it_is_known(name: str) -> None:
     residue.known[name][1] = False
     residue.values[name][1] = b"X" if COLUMN_TYPES[name].startswith("S") else 1
     assert checksum(residue) == checksum(unknown)
+
+
+def test_what_was_booked_long_ago_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = flown(50, callsign=np.full(50, b"BAW12", dtype="S8"), source=np.full(50, b"paris", dtype="S32"))
+    columns.known["altitude_ft"][::7] = False
+    for at_once in (7, 50, 16_384):
+        monkeypatch.setattr(module, "_AT_ONCE", at_once)
+        assert checksum(columns) == -2_256_334_334_492_294_056
 
 
 def test_the_width_of_a_text_does_not_matter() -> None:
