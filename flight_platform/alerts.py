@@ -37,6 +37,9 @@ _TO_DO: Final[dict[Stage, str]] = {
     Stage.LIVE: "Look at the log of live and at Tile38; start it again (`flight up`). The map fills from Kafka.",
     Stage.HISTORY: "Look at the log of history; start it again (`flight up`). It goes on where it stopped.",
 }
+_TO_DO_OF_A_PARTITION: Final = (
+    "Ask Kafka who leads the partition and which transaction hangs (the runbook has the commands); nothing is lost."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +70,11 @@ class Alert:
     @classmethod
     def of(cls, stall: Stall) -> "Alert":
         """The alert about a hop that has stopped."""
-        what = f"{stall.stage} {stall.source}".rstrip() + " has stopped"
+        what, to_do = f"{stall.stage} {stall.source}".rstrip() + " has stopped", _TO_DO[stall.stage]
         if stall.cause is Cause.SOURCE_BEHIND:
             what = f"{stall.stage} stands behind with source {stall.source}"
         elif stall.cause is Cause.PARTITION_STUCK:
-            what = f"{stall.stage} does not get on in a part"
+            what, to_do = f"{stall.stage} does not get on in a part", _TO_DO_OF_A_PARTITION
         return cls(
             key=f"{STALL}:{stall.name}",
             hop=str(stall.stage),
@@ -81,7 +84,7 @@ class Alert:
             since=stall.since,
             last_good=stall.last_good,
             cause=stall.detail,
-            to_do=_TO_DO[stall.stage],
+            to_do=to_do,
             code=str(stall.cause),
             runbook=f"{STALL}-{stall.stage}",
         )

@@ -39,6 +39,17 @@ def test_an_alert_is_known_by_its_hop_and_source(stage: Stage, source: str, key:
     assert (made.key, made.hop, made.source, made.summary) == (key, stage, source, summary)
 
 
+def test_a_partition_that_stands_still_is_no_hop_that_has_stopped_and_has_advice_of_its_own() -> None:
+    stall = Stall(
+        stage=Stage.TRACK, source="", since=SINCE, last_good=SINCE, cause=Cause.PARTITION_STUCK, detail="partition 3"
+    )
+    made = Alert.of(stall)
+    assert (made.key, made.summary) == ("stall:track", "track does not get on in a part: partition 3")
+    assert "transaction" in made.to_do
+    page = (Path(__file__).parents[3] / "docs" / "runbooks" / f"{made.runbook}.md").read_text()
+    assert "`partition_stuck`" in page
+
+
 @pytest.mark.parametrize("stage", Stage)
 def test_each_hop_has_its_advice(stage: Stage) -> None:
     assert alert(stage).to_do
