@@ -114,6 +114,10 @@ class Outage:
         """Whether there is anything of an outage that Postgres does not know."""
         return self._state.exists()
 
+    def set_aside(self) -> None:
+        """Keeps what Postgres refuses for somebody to read, out of the way of what comes."""
+        self._events.replace(self._events.with_suffix(".refused"))
+
     def end(self) -> None:
         """Postgres knows it all."""
         for path in (*self._beats.glob("*.json"), self._events, self._state):

@@ -79,7 +79,13 @@ class Alone:
 
     def _catch_up(self, connection: psycopg.Connection[Any]) -> None:
         events = self._outage.events()
-        alerts.catch_up(connection, events, alerts.receivers(self._settings))
+        try:
+            alerts.catch_up(connection, events, alerts.receivers(self._settings))
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise  # it is away again
+        except psycopg.Error:  # a defect: it must not keep this process from beating for ever
+            log.exception("what_was_seen_without_postgres_is_refused")
+            self._outage.set_aside()
         self._outage.end()
         log.info("postgres_is_told_what_was_seen_without_it", events=len(events))
 

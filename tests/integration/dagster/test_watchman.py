@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from flight_platform import alerts, outbox
 from flight_platform.codec import unix_ms
+from flight_platform.freshness import Cause, Stall
+from flight_platform.names import Stage
 from flight_platform.outage import Outage, folder_of
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
@@ -183,6 +186,21 @@ def test_what_was_open_before_is_over_when_it_was_over_and_what_is_told_twice_is
     assert at(91) <= closed_at <= at(106)
     deputies.run(5, lambda _: 2.0)
     assert incidents(connection) == [("stall:source:roof", "source_stalled", False, 0)]
+
+
+def test_what_postgres_refuses_is_kept_and_keeps_nobody_from_looking(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"var": tmp_path})
+    deputies = Deputies(Watch(connection), settings)
+    deputies.run_alone(10)
+    stall = Stall(stage=Stage.TRACK, source="", since=at(0), last_good=None, cause=Cause.TRACKER_DEAD, detail="a test")
+    alert = replace(alerts.Alert.of(stall), severity="unheard of")
+    Outage(folder_of(settings)).write_events([alerts.Event(at=at(5), key=alert.key, alert=alert)])
+    deputies.run(10, lambda _: 2.0)
+    assert connection.execute("SELECT count(*) FROM ops.incidents").fetchone() == (0,)
+    (refused,) = tmp_path.rglob("events.*")
+    assert "unheard of" in refused.read_text()
 
 
 _CONSUMER = """
