@@ -11,7 +11,6 @@ answers are made of is in `live_answers.py`, how they are written in `live_forma
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Any, Final
@@ -19,6 +18,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from flight_platform.collector import collecting_seldom
 from flight_platform.kafka import now_ms
 from flight_platform.live.client import LiveAnswer, LiveReader
 from flight_platform.live.shards import parse_shards
@@ -257,8 +257,5 @@ def run_active(settings: Settings) -> None:
     if settings.grpc_port is not None:
         listen(settings.listen_host, settings.grpc_port, "FLIGHT_GRPC_PORT").close()  # a taken port is one sentence
     app = make_active(settings, grpc_port=settings.grpc_port)
-    # A read of the whole sky makes 200,000 objects without a cycle among them. By its usual thresholds the collector
-    # would look through all that we have every second or third read, which costs as much as the read.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    serve(app, settings, name="active", port=settings.active_port)
+    with collecting_seldom():
+        serve(app, settings, name="active", port=settings.active_port)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from flight_platform.collector import collecting_seldom
 from flight_platform.dependencies import watched
 from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
@@ -47,7 +48,7 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
     log.info("started", metrics_port=beat.metrics_port)
     failed = True
     try:
-        with watched(settings), announced(settings, stage, beat.metrics_port):
+        with collecting_seldom(), watched(settings), announced(settings, stage, beat.metrics_port):
             yield Process(stop, beat)
         failed = False
     finally:
