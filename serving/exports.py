@@ -15,8 +15,8 @@ from gpxpy import gpx
 from pyarrow import json as arrow_json
 from pyarrow import parquet
 
-from flight_platform.codec import iso_time, unix_ms
-from serving.rows import Row, dumps
+from flight_platform.history.table import Row, columns
+from serving.rows import moment_texts, objects
 
 FOOT_M: Final = 0.3048
 _TIME: Final = pa.timestamp("ms", tz="UTC")
@@ -84,7 +84,9 @@ class CsvWriter:
         if self._head:
             writer.writerow(self._head)
             self._head = ()
-        writer.writerows([_plain(row[name]) for name in self._names] for row in rows)
+        values = columns(rows)
+        if values:
+            writer.writerows(zip(*(_plain(values[name]) for name in self._names), strict=True))
         yield text.getvalue().encode()
 
     def end(self) -> Iterable[bytes]:
@@ -148,7 +150,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     """By way of JSON: to take Python's values, Arrow imports pandas first, for which all would wait a second."""
     if not rows:
         return _SCHEMA.empty_table()
-    lines = io.BytesIO(b"".join(dumps(row) + b"\n" for row in rows))
+    lines = io.BytesIO("\n".join(objects(rows)).encode())
     shape = arrow_json.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="ignore")
     whole = arrow_json.ReadOptions(use_threads=False, block_size=max(1, lines.getbuffer().nbytes))
     return arrow_json.read_json(lines, read_options=whole, parse_options=shape)
@@ -193,7 +195,7 @@ class KmlWriter:
         document = simplekml.Kml(name=self._flight_id)
         tracks = document.newgxmultitrack(name=name_of(self._flight_id, rows), gxinterpolate=1)
         track = tracks.newgxtrack(altitudemode=simplekml.AltitudeMode.absolute)
-        track.newwhen([iso_time(unix_ms(row["time"])) for row in rows])
+        track.newwhen(list(moment_texts(row["time"] for row in rows)))
         track.newgxcoord([(row["longitude"], row["latitude"], height_m(row) or 0.0) for row in rows])
         head, track_text, tail = _cut(
             document.kml(format=False), "<gx:interpolate>1</gx:interpolate>", "</gx:MultiTrack>"
@@ -213,7 +215,11 @@ def _cut(document: str, opening: str, closing: str) -> tuple[str, str, str]:
     return head + opening, inside.rstrip(), closing + tail
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso_time(unix_ms(value))
-    return str(value).lower() if isinstance(value, bool) else value
+def _plain(values: Sequence[Any]) -> Iterable[Any]:
+    """Values as CSV has them: moments as ISO 8601 text, `true` and `false`."""
+    kinds = set(map(type, values))
+    if datetime in kinds:
+        return moment_texts(values)
+    if bool in kinds:
+        return [value if value is None else str(value).lower() for value in values]
+    return values

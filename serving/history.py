@@ -14,7 +14,7 @@ What can be asked is in `history_questions.py`, what an answer looks like in `hi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -22,7 +22,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.staticfiles import StaticFiles
 
-from flight_platform.history.queries import Portions, Row
+from flight_platform.history.queries import Portions
+from flight_platform.history.table import Row
 from flight_platform.model import parse_flight_id
 from flight_platform.settings import Settings
 from serving import opensky_flights
@@ -58,7 +59,7 @@ from serving.operations import Operation
 from serving.parameters import EXAMPLES, FlightIdPath, Icao24Path
 from serving.problems import ProblemError, invalid, responses
 from serving.replay import Replay
-from serving.rows import dumps
+from serving.rows import dumps, objects
 from serving.server import serve
 from serving.simplify import simplified
 from serving.streamed import LongAnswer
@@ -121,7 +122,7 @@ async def _pages(store: History, after: str | None, **question: Any) -> Portions
 
 
 async def _long(portions: Portions, form: Format, flight_id: str = "") -> LongAnswer:
-    first: list[Row] = await anext(portions, [])
+    first: Sequence[Row] = await anext(portions, [])
     return LongAnswer(first, portions, form.writer(flight_id), form.media_type)
 
 
@@ -145,14 +146,10 @@ async def _page(store: History, query: WindowQuery, start: datetime, end: dateti
     rows = await store.flights(from_time=start, to_time=end, limit=query.limit + 1, after=after, **filters)
     page = rows[: query.limit]
     more = len(rows) > query.limit
-    body = {
-        "from": start,
-        "to": end,
-        "count": len(page),
-        "next": Cursor(start, end, page[-1]["flight_id"]).text() if more else None,
-        "flights": page,
-    }
-    return Response(dumps(body), media_type=_JSON)
+    following = Cursor(start, end, page[-1]["flight_id"]).text() if more else None
+    head = dumps({"from": start, "to": end, "count": len(page), "next": following})
+    body = b'%b,"flights":[%b]}' % (head[:-1], ",".join(objects(page)).encode())
+    return Response(body, media_type=_JSON)
 
 
 @routes.get(
@@ -256,7 +253,7 @@ async def gaps(query: Annotated[GapsQuery, Query()], store: HistoryStore, now: _
     if start >= end:
         raise invalid("from", f"the window would start at or after its end, {end:%Y-%m-%dT%H:%M:%SZ}")
     found = await store.gaps(start, end)
-    return Response(dumps({"from": start, "to": end, "count": len(found), "gaps": found}), media_type=_JSON)
+    return Response(dumps({"from": start, "to": end, "count": len(found), "gaps": list(found)}), media_type=_JSON)
 
 
 def _no_such_flight(flight_id: str) -> ProblemError:

@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from flight_platform.codec import iso_time, unix_ms
+from flight_platform.history.table import Row, columns
 from flight_platform.model import parse_flight_id
 from serving import exports
 from serving.exports import Writer
 from serving.live_answers import LiveFlight
 from serving.parameters import parse_moment
-from serving.rows import Row, dumps
+from serving.rows import dumps, objects
 
 
 class HistoryFlight(BaseModel):
@@ -185,7 +186,7 @@ class JsonWriter:
         """The rows, behind a comma where others went before."""
         shown = rows if self._limit is None else rows[: max(0, self._limit - self._seen)]
         if shown or self._before:
-            yield self._before + dumps(shown)[1:-1]
+            yield self._before + ",".join(objects(shown)).encode()
             self._before = b"," if shown else b""
         self._seen += len(rows)
 
@@ -203,7 +204,7 @@ class NdjsonWriter:
 
     def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
         """The lines of the rows."""
-        yield b"".join(dumps(row) + b"\n" for row in rows)
+        yield "".join(f"{text}\n" for text in objects(rows)).encode()
 
     def end(self) -> Iterable[bytes]:
         """Nothing."""
@@ -224,11 +225,11 @@ class GeojsonWriter:
 
     def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
         """Nothing yet."""
-        self._points += [
-            _Point(row["longitude"], row["latitude"], unix_ms(row["time"]), row.get("altitude_ft")) for row in rows
-        ]
-        last = next((row["callsign"] for row in reversed(rows) if row.get("callsign")), None)
-        self._callsign = last or self._callsign
+        told = columns(rows)
+        if told:
+            places = (told["longitude"], told["latitude"], map(unix_ms, told["time"]), told["altitude_ft"])
+            self._points += map(_Point._make, zip(*places, strict=True))
+            self._callsign = next(filter(None, reversed(told["callsign"])), self._callsign)
         return ()
 
     def end(self) -> Iterable[bytes]:

@@ -4,7 +4,7 @@ The questions themselves are `flight_platform/history/queries.py`; this says who
 answered where Postgres is away. It comes back by itself: each request that finds no connection starts a new attempt.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
@@ -16,7 +16,8 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from flight_platform.history import queries
-from flight_platform.history.queries import Portions, Row
+from flight_platform.history.queries import Portions
+from flight_platform.history.table import Row
 from flight_platform.settings import Settings
 from serving.parameters import Box
 from serving.problems import unavailable
@@ -56,7 +57,7 @@ class History(Protocol):
         departure_airport: str | None = None,
         arrival_airport: str | None = None,
         bbox: Box | None = None,
-    ) -> list[Row]:
+    ) -> Sequence[Row]:
         """A page of flights, the newest first; `after` is the id of the last one on the page before."""
         ...
 
@@ -80,7 +81,7 @@ class History(Protocol):
         """What changes from frame to frame of a window, as `queries.replay` has it."""
         ...
 
-    async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
+    async def gaps(self, from_time: datetime, to_time: datetime) -> Sequence[Row]:
         """The gaps that touch a window, the newest first."""
         ...
 
@@ -117,7 +118,7 @@ class PostgresHistory:
         async with self._connection() as connection:
             return await queries.age_s(connection)
 
-    async def flights(self, **question: Any) -> list[Row]:
+    async def flights(self, **question: Any) -> Sequence[Row]:
         """A page of flights, the newest first."""
         box: Box | None = question.pop("bbox", None)
         async with self._connection() as connection:
@@ -147,17 +148,17 @@ class PostgresHistory:
         edges = None if bbox is None else bbox.edges
         return self._read(lambda connection: queries.replay(connection, bbox=edges, **window))
 
-    async def gaps(self, from_time: datetime, to_time: datetime) -> list[Row]:
+    async def gaps(self, from_time: datetime, to_time: datetime) -> Sequence[Row]:
         """The gaps that touch a window."""
         async with self._connection() as connection:
             return await queries.gaps(connection, from_time, to_time)
 
-    async def _read(self, ask: Callable[[AsyncConnection[TupleRow]], Portions]) -> AsyncGenerator[list[Row]]:
+    async def _read(self, ask: Callable[[AsyncConnection[TupleRow]], Portions]) -> Portions:
         """The portions of an answer. One that is soon read is read before anybody is told any of it, so that a slow
         reader holds no connection; a longer one keeps its own until it is closed, and only so many do at once.
         """
-        ahead: list[list[Row]] = []
-        async with self._connection() as connection, aclosing(ask(connection)) as portions:
+        ahead: list[Sequence[Row]] = []
+        async with self._connection() as connection, connection.transaction(), aclosing(ask(connection)) as portions:
             async for rows in portions:
                 ahead.append(rows)
                 if len(ahead) == AHEAD:
@@ -183,7 +184,7 @@ class PostgresHistory:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        """A connection in a transaction of its own; failures of the store become 503s that say what they are."""
+        """A connection; failures of the store become 503s that say what they are."""
         try:
             async with self._pool.connection() as connection:
                 yield connection
@@ -226,8 +227,8 @@ async def _read_only(connection: AsyncConnection[TupleRow]) -> None:
         "statement_timeout": str(STATEMENT_MS),
         "idle_in_transaction_session_timeout": str(_IDLE_MS),
         "cursor_tuple_fraction": "1",  # who opens a cursor here reads to the end
+        "timezone": "UTC",
     }
-    await connection.set_autocommit(True)
+    await connection.set_autocommit(True)  # a question is one statement; who needs more begins a transaction
     for name, value in settings.items():
         await connection.execute("SELECT set_config(%s, %s, false)", [name, value])
-    await connection.set_autocommit(False)

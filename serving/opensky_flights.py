@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from flight_platform.history.table import Row
 from flight_platform.model import parse_flight_id
 from serving.history_store import HistoryStore, gathered
 from serving.opensky_states import FOOT_M
 from serving.operations import Operation
 from serving.parameters import EXAMPLES, Airport, Icao24
 from serving.problems import ProblemError, invalid, responses
-from serving.rows import Row, dumps
+from serving.rows import dumps
 
 MOST: Final = 10_000  # flights in an answer: OpenSky's has no end, and two hours of the world have some 10,000
 _ALL: Final = timedelta(hours=2)

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flight_platform.history.queries import INSTANT
+from flight_platform.history.table import Row, columns
 from serving.live_answers import LiveFlight
 from serving.problems import invalid
-from serving.rows import Row, dumps
+from serving.rows import dumps, objects
 
 STEPS_S: Final = (1, 3600)
 LONGEST: Final = timedelta(hours=1)  # of a window: what is scanned is all that came in it
@@ -47,13 +48,19 @@ class Replay:
 
     def part(self, rows: Sequence[Row]) -> Iterable[bytes]:
         """The frames that are whole with these rows."""
-        for row in rows:
-            yield from self._until(row["frame"])
-            if row["inside"]:
-                shown = {name: row[name] for name in LiveFlight.model_fields}
-                self._sky[row["flight_id"]] = row["time"], dumps(shown)
+        told = columns(rows)
+        if not told:
+            return
+        texts = objects(rows, LiveFlight.model_fields)
+        for frame, inside, flight_id, time, text in zip(
+            told["frame"], told["inside"], told["flight_id"], told["time"], texts, strict=True
+        ):
+            if frame > self._next:
+                yield from self._until(frame)
+            if inside:
+                self._sky[flight_id] = time, text.encode()
             else:
-                self._sky.pop(row["flight_id"], None)
+                self._sky.pop(flight_id, None)
 
     def end(self) -> Iterable[bytes]:
         """The frames that are left."""

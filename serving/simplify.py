@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from serving.rows import Row
+from flight_platform.history.table import Row
 
 _Row = TypeVar("_Row", bound=Row)
 Array = npt.NDArray[np.float64]

@@ -6,13 +6,14 @@ A client that leaves ends what was made for it, down to the cursor in the store.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from flight_platform.history.queries import Portions, Row
+from flight_platform.history.queries import Portions
+from flight_platform.history.table import Row
 from serving.exports import Writer
 from serving.server import ABORT
 from serving.watching import count_dropped
@@ -58,7 +59,7 @@ class LongAnswer(Streamed):
 
     def __init__(
         self,
-        first: list[Row],
+        first: Sequence[Row],
         rest: Portions,
         writer: Writer,
         media_type: str,
@@ -82,7 +83,7 @@ class LongAnswer(Streamed):
     async def _push(self, send: Send) -> None:
         await self._begin(send)
         async with asyncio.timeout(LONGEST_S):
-            first, self._first = self._first, []
+            first, self._first = self._first, ()
             await _tell(send, self._writer.part(first))
             del first
             async for rows in self._rest:

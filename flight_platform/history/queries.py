@@ -5,14 +5,16 @@ a range of time, so that only its hours are read. Lists come from `history.fligh
 from positions where they are not yet. What an answer looks like on the wire is `serving/history.py`'s.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row, scalar_row
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import scalar_row
 
 from flight_platform.history.sql import query
+from flight_platform.history.table import Row, Table, columns
 from flight_platform.model import address_of, parse_flight_id
 
 LONGEST_FLIGHT: Final = timedelta(hours=36)
@@ -20,10 +22,11 @@ INSTANT: Final = timedelta(minutes=1)  # who was not heard of for so long is not
 BIRTH_TOLERANCE: Final = timedelta(seconds=5)  # a report that is late to its flight's birth by this much belongs to it
 
 PORTION: Final = 1_000  # rows at a time of what may be long, about 1 MB
+_REPLAYED_AT_ONCE: Final = timedelta(minutes=5)
+_NEXT: Final = f"FETCH FORWARD {PORTION} FROM portions"
 
 Connection = AsyncConnection[Any]
-Row = dict[str, Any]
-Portions = AsyncGenerator[list[Row]]
+Portions = AsyncGenerator[Sequence[Row]]
 """Rows a portion at a time; who does not read to the end closes it."""
 Box = tuple[float, float, float, float]  # west, south, east, north; west > east: across the antimeridian
 
@@ -46,7 +49,7 @@ async def flights(
     departure_airport: str | None = None,
     arrival_airport: str | None = None,
     bbox: Box | None = None,
-) -> list[Row]:
+) -> Sequence[Row]:
     """Flights with a position in the window, `to_time` left out, the newest (first seen last) first.
 
     `callsign` and `registration` (with its hyphen or without) must match whole. A flight whose airports are not
@@ -88,7 +91,7 @@ async def flights(
 
 async def _of_registration(
     conn: Connection, registration: str, icao24: str | None, *, limit: int, **question: Any
-) -> list[Row]:
+) -> Sequence[Row]:
     """By its addresses, mostly one: a month of one aircraft is soon read, since its rows lie together."""
     named = await _rows(conn, "aircraft_of_registration", {"registration": registration.upper()})
     rows: list[Row] = []
@@ -129,38 +132,60 @@ def instant(conn: Connection, *, time: datetime, bbox: Box | None, limit: int) -
     return _portions(conn, "positions_instant", {**parameters, "from_time": time - INSTANT})
 
 
-def replay(conn: Connection, *, from_time: datetime, to_time: datetime, step: timedelta, bbox: Box | None) -> Portions:
+async def replay(
+    conn: Connection, *, from_time: datetime, to_time: datetime, step: timedelta, bbox: Box | None
+) -> Portions:
     """What changes from frame to frame of a window, frame by frame: `frame` 0 is the sky at its start.
 
-    Of each flight the newest position within the step; `inside` is false where it has left the box.
+    Of each flight the newest position within the step; `inside` is false where it has left the box. The window is asked
+    for some frames at a time, so that the server sorts little and the first rows of an hour come as soon as those of
+    minutes.
     """
     west, south, east, north = bbox or (None, None, None, None)
-    parameters = {"start": from_time, "to_time": to_time, "step_s": step.total_seconds()}
-    parameters |= {"west": west, "south": south, "east": east, "north": north}
-    return _portions(conn, "positions_replay", {**parameters, "from_time": from_time - INSTANT})
+    box = {"west": west, "south": south, "east": east, "north": north}
+    stretch = max(_REPLAYED_AT_ONCE // step, 1) * step
+    since, until = from_time - INSTANT, from_time
+    seen: set[str] = set()  # in the box, as far as it was asked for
+    while since < to_time:
+        parameters = {"start": from_time, "step_s": step.total_seconds(), "from_time": since, "to_time": until}
+        async with aclosing(_portions(conn, "positions_replay", parameters | box | {"seen": [*seen]})) as portions:
+            async for rows in portions:
+                if bbox is not None:
+                    told = columns(rows)
+                    for flight_id, inside in zip(told["flight_id"], told["inside"], strict=True):
+                        (seen.add if inside else seen.discard)(flight_id)
+                yield rows
+        since, until = until, min(until + stretch, to_time)
 
 
-async def gaps(conn: Connection, from_time: datetime, to_time: datetime) -> list[Row]:
+async def gaps(conn: Connection, from_time: datetime, to_time: datetime) -> Sequence[Row]:
     """The gaps that touch a window, the newest first."""
     return await _rows(conn, "gaps_in_window", {"from_time": from_time, "to_time": to_time})
 
 
-async def _portions(conn: Connection, name: str, parameters: dict[str, Any]) -> AsyncGenerator[list[Row]]:
+async def _portions(conn: Connection, name: str, parameters: dict[str, Any]) -> Portions:
     """From a cursor of the server's, within a transaction of the caller's: neither side holds more than a portion.
 
     In binary: numbers and moments need not become text on one side and be read on the other, a fifth of the time.
     """
-    async with conn.cursor(name, row_factory=dict_row) as cursor:
-        await cursor.execute(query(name), parameters, binary=True)
-        while rows := await cursor.fetchmany(PORTION):
+    await conn.execute(f"DECLARE portions NO SCROLL CURSOR FOR {query(name)}", parameters, prepare=False)
+    size = PORTION
+    while size == PORTION:
+        rows = await _table(await conn.execute(_NEXT, binary=True))
+        size = len(rows)
+        if rows:
             yield rows
+    await conn.execute("CLOSE portions")
 
 
-async def _rows(conn: Connection, name: str, parameters: dict[str, Any]) -> list[Row]:
+async def _rows(conn: Connection, name: str, parameters: dict[str, Any]) -> Table:
     """Never prepared: the planner must see the times to leave out the other hours."""
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query(name), parameters, prepare=False)
-        return await cursor.fetchall()
+    return await _table(await conn.execute(query(name), parameters, prepare=False, binary=True))
+
+
+async def _table(cursor: AsyncCursor[Any]) -> Table:
+    rows = await cursor.fetchall()
+    return Table([column.name for column in cursor.description or ()], rows)
 
 
 def _where_and_when(flight_id: int) -> dict[str, Any]:

@@ -1,11 +1,11 @@
--- A window of the sky as frames a step apart: of each flight the newest position within each step, frame by frame. Frame 0
--- is the sky at the start: its step is the minute before. With a box, those in it, and once each that has left it, so that
--- who follows the frames knows.
+-- Some frames of a window of the sky, a step apart: of each flight the newest position within each step, frame by frame.
+-- Frame 0 is the sky at the start: its step is the minute before. With a box, those in it, and once each that has left it,
+-- so that who follows the frames knows; `seen` are those that were in it at the frame before.
 SELECT
     frame, inside, flight_id, icao24, time, received_at, latitude, longitude, altitude_ft, geometric_altitude_ft,
     on_ground, ground_speed_kt, track_deg, vertical_rate_fpm, callsign, squawk, emergency, kind, source
 FROM (
-    SELECT *, lag(inside, 1, false) OVER (PARTITION BY flight_key ORDER BY frame) AS was_inside
+    SELECT *, lag(inside, 1, flight_id = ANY(%(seen)s::text[])) OVER (PARTITION BY flight_key ORDER BY frame) AS was_inside
     FROM (
         SELECT DISTINCT ON (flight_key, frame)
             *,

@@ -148,6 +148,7 @@ def test_a_replay_has_at_each_step_the_sky_of_that_instant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(queries, "PORTION", 7)
+    monkeypatch.setattr(queries, "_REPLAYED_AT_ONCE", timedelta(seconds=25))  # three steps and a rest
     chance = random.Random(5)  # the same each time
     crossing = [
         report(
