@@ -7,18 +7,20 @@ times as many aircraft. Arrays as they are, compressed by PostgreSQL, are what a
 
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 import psycopg
+import uvloop
 
 from bench.machine import say
 from bench.measure import cpu_seconds
 from bench.run import RECORDING, Run
 from flight_platform.codec import Columns, decode_columns, encode
-from flight_platform.history import chunks
+from flight_platform.history import chunks, queries
 from flight_platform.history.archive import archive_day
 from flight_platform.history.chunk_copy import chunk_buffer, chunks_from
 from flight_platform.history.compaction import compact_hours
@@ -75,7 +77,7 @@ def _measure(run: Run, columns: Columns, step_s: int) -> dict[str, Any]:
         row["bytes"] = {"raw": raw / size, "raw, heap alone": heap / size}
         flight = _flight_of(columns, 1_000)
         row["track"] = {"positions": int((columns["flight_id"] == flight).sum())}
-        row["track"]["raw_ms"] = _track_ms(connection, flight)
+        row["track"]["raw_ms"] = _track_ms(url, flight)
         began, ours, servers = time.perf_counter(), time.process_time(), _server_s(connection)
         compact_hours(connection, hours, datetime.now(UTC))
         row["whole_per_s"] = round(size / (time.perf_counter() - began))
@@ -83,7 +85,7 @@ def _measure(run: Run, columns: Columns, step_s: int) -> dict[str, Any]:
         row["encode_per_s"] = round(size / _seconds(lambda: chunk_buffer(chunks.encode(columns))))
         row["decode_per_s"] = round(size / _seconds(_reader_of_chunks(connection)))
         row["bytes"]["chunks"] = _sizes(connection, "history.chunks")[0] / size
-        row["track"]["chunks_ms"] = _track_ms(connection, flight)
+        row["track"]["chunks_ms"] = _track_ms(url, flight)
         connection.execute(ARRAYS)
         arrays = connection.execute("SELECT pg_total_relation_size('bench_arrays')").fetchone()
         row["bytes"]["arrays as they are"] = int(arrays[0] if arrays else 0) / size
@@ -101,20 +103,22 @@ def _sizes(connection: psycopg.Connection, table: str) -> tuple[int, int]:
     return (int(found[0]), int(found[1])) if found else (0, 0)
 
 
-def _track_ms(connection: psycopg.Connection, flight: int) -> float:
+def _track_ms(url: str, flight: int) -> float:
     """The time that the history API's question for a track takes, rows in Python included."""
-    born = datetime.fromtimestamp(flight & 0xFFFFFFFF, UTC)
-    asked = {"flight_key": flight, "from_time": born - timedelta(seconds=5), "to_time": born + timedelta(hours=36)}
 
-    def ask() -> None:
-        connection.execute(query("flights_track"), asked, prepare=False, binary=True).fetchall()
+    async def shortest() -> float:
+        times = []
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            for _ in range(_ASKED):
+                began = time.perf_counter()
+                async with aclosing(queries.track(connection, flight)) as portions:
+                    async for _rows in portions:
+                        pass
+                await connection.commit()
+                times.append(time.perf_counter() - began)
+        return min(times) * 1e3
 
-    times = []
-    for _ in range(_ASKED):
-        began = time.perf_counter()
-        ask()
-        times.append(time.perf_counter() - began)
-    return min(times) * 1e3
+    return uvloop.run(shortest())
 
 
 def _reader_of_chunks(connection: psycopg.Connection) -> Callable[[], object]:

@@ -54,6 +54,7 @@ _PLANES: Final = [(name, plane) for name, number in NUMBERS.items() for plane in
 _FIELDS: Final = len(HEADS) + len(_PLANES)
 _ABSENT: Final = b"\xff\xff\xff\xff"
 _HEAD_BYTES: Final = 4  # a plane's length
+_HOUR: Final = slice(18, 26)  # in a row: behind the count of fields, the flight with its length, and a length
 
 Array = npt.NDArray[Any]
 
@@ -87,6 +88,11 @@ def _plane_fields(chunks: Chunks, name: str) -> Iterator[list[bytes]]:
         for number, start, size in places:
             fields[number] = size.to_bytes(_HEAD_BYTES, "big") + whole[start : start + size]
         yield fields
+
+
+def hour_of(row: bytes) -> bytes:
+    """The same of chunks of the same hour alone."""
+    return row[_HOUR]
 
 
 def chunks_from(rows: Sequence[bytes]) -> Chunks:

@@ -39,6 +39,12 @@ def copied(cursor: psycopg.Cursor[Any], statement: str, parameters: Any, size: i
         copy.read()  # psycopg takes the end of it
 
 
+def rows_sent(messages: Sequence[bytes]) -> list[bytes]:
+    """The rows in all the messages of one COPY: without header and trailer."""
+    first = messages[0][len(SIGNATURE) :]  # the header comes with the first row, or with the trailer
+    return [row for row in (first, *messages[1:]) if row != TRAILER]
+
+
 def columns_from(rows: Sequence[bytes]) -> Columns:
     """The rows of a binary COPY of all of `COLUMNS`, in their order: the inverse of `copy_buffer`."""
     values, known, _ = taken_apart(COLUMNS, b"".join(rows), starts_of(rows))
@@ -91,6 +97,8 @@ class _Part:
 
 def _joined(parts: Sequence[_Part], columns: Sequence[Array], turns: "Array | slice") -> Array:
     """What each part has of a column, in the order of all rows, and in this machine's order of bytes."""
+    if len(parts) == 1 and columns[0].ndim:
+        return np.ascontiguousarray(columns[0], columns[0].dtype.newbyteorder("="))
     size = sum(len(part.rows) for part in parts)
     if all(column.ndim == 0 and column == columns[0] for column in columns):
         return np.full(size, columns[0])

@@ -1,8 +1,9 @@
 """What the history API asks: flights of a window, one flight, its track, its time within a band of altitudes.
 
-All read positions through the views of schema `analytics`, so that they need not know how an hour is stored; all name
-a range of time, so that only its hours are read. Lists come from `history.flights` as far as flights are derived, and
-from positions where they are not yet. What an answer looks like on the wire is `serving/history.py`'s.
+All read positions through the views of schema `analytics`, so that they need not know how an hour is stored (save a
+track, which `tracks.py` puts together itself); all name a range of time, so that only its hours are read. Lists come
+from `history.flights` as far as flights are derived, and from positions where they are not yet. What an answer looks
+like on the wire is `serving/history.py`'s.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -14,6 +15,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import scalar_row
 
 from flight_platform.history.sql import query
+from flight_platform.history.tracks import read_track
 from flight_platform.history.table import Row, Table, columns
 from flight_platform.model import address_of, parse_flight_id
 
@@ -113,7 +115,8 @@ async def flight(conn: Connection, flight_id: int) -> Row | None:
 
 def track(conn: Connection, flight_id: int) -> Portions:
     """The positions of a flight in order of time."""
-    return _portions(conn, "flights_track", _where_and_when(flight_id))
+    window = _window(flight_id)
+    return read_track(conn, flight_id, from_time=window[0], to_time=window[1], portion=PORTION)
 
 
 async def altitude_band(conn: Connection, flight_id: int, low_ft: int, high_ft: int) -> Row | None:
@@ -190,9 +193,10 @@ async def _table(cursor: AsyncCursor[Any]) -> Table:
 
 def _where_and_when(flight_id: int) -> dict[str, Any]:
     """The flight and the stretch of time that its id implies."""
+    from_time, to_time = _window(flight_id)
+    return {"flight_key": flight_id, "from_time": from_time, "to_time": to_time}
+
+
+def _window(flight_id: int) -> tuple[datetime, datetime]:
     first_seen = datetime.fromtimestamp(flight_id & 0xFFFFFFFF, UTC)
-    return {
-        "flight_key": flight_id,
-        "from_time": first_seen - BIRTH_TOLERANCE,
-        "to_time": first_seen + LONGEST_FLIGHT,
-    }
+    return first_seen - BIRTH_TOLERANCE, first_seen + LONGEST_FLIGHT
