@@ -103,7 +103,7 @@ NOWHERE: Final[dict[str, object]] = {
 
 
 @cache
-def _var() -> TemporaryDirectory[str]:
+def scratch() -> TemporaryDirectory[str]:
     """Where processes that name no folder leave their files; gone with the tests."""
     return TemporaryDirectory(prefix="flight-tests-var-")
 
@@ -113,7 +113,7 @@ def new_settings(kafka_bootstrap: str, **more: object) -> Settings:
     settings = Settings.read(
         kafka_bootstrap=kafka_bootstrap,
         kafka_topic_prefix=f"t{token_hex(4)}.",
-        **{**NOWHERE, "var": _var().name, "kafka_partitions": 4, **more},
+        **{**NOWHERE, "var": scratch().name, "kafka_partitions": 4, **more},
     )
     kafka.ensure_topics(settings)
     return settings

@@ -24,6 +24,7 @@ from flight_platform.names import TOPIC_POSITIONS
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
 from tests.integration.history.reports import HOUR_MS, report, stream
+from tests.processes import scratch
 
 pytestmark = pytest.mark.integration
 
@@ -41,6 +42,7 @@ def _settings(kafka_bootstrap: str, database: DatabaseUrls) -> Settings:
         kafka_bootstrap=kafka_bootstrap,
         kafka_topic_prefix=f"history{time.time_ns()}.",
         kafka_partitions=PARTITIONS,
+        var=scratch().name,
         **database,
     )
     kafka.ensure_topics(settings)
