@@ -3,9 +3,9 @@
     last (or first) report ──► fields around ──► how well each explains place, height and direction ──► share of each
 
 The measure of a field is its prior (how likely such a flight uses such a field) times how well distance and direction
-fit an aircraft at that height above it. "No field that we know" competes too. What a field has of the sum of all is the
-confidence: the probability, by this model, that it is the one. The densities are the matter of `paths.py`; when a
-flight took off or landed, of `phases.py`.
+fit an aircraft at that height above it. "No field that we know" competes too. The odds of a field against all others
+become its confidence: how often such odds were right, on flights whose airports are known (docs/flights.md has the
+table). The densities are the matter of `paths.py`; when a flight took off or landed, of `phases.py`.
 """
 
 import math
@@ -22,8 +22,14 @@ from flight_platform.flights.paths import End, Runways
 from flight_platform.flights.track import Floats, around
 
 HIGH_FT: Final = 3_000.0  # seen no lower than this above a field, an aircraft may be bound for another
-_SURE: Final = 0.7  # a field with less confidence is not named
-_SURE_HIGH: Final = 0.95  # nor, from so high, one with less than this
+_SURE: Final = 0.928  # a field with less confidence is not named
+_SURE_HIGH: Final = 0.9982  # nor, from so high, one with less than this
+
+# Confidence of odds: fitted to the best fields of 8,000 ends, and the same within 2 % on those left out of the fit. The
+# model alone is too modest: of its even odds, two in three are right.
+_EVEN: Final = 0.5
+_STEEPNESS: Final = 2.2
+_MOST: Final = 0.999  # one in a thousand truths is itself wrong
 
 _REACH_NM: Final = 40.0
 _HIGHEST_FT: Final = 8_000.0  # above every field around: it could be bound for any
@@ -67,7 +73,10 @@ class Airport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """An airport, the probability that it is the right one, and how far and how high above it the end was seen."""
+    """An airport, the probability that it is the right one, and how far and how high above it the end was seen.
+
+    The probability is the share of such guesses that were right where the truth is known.
+    """
 
     icao: str
     confidence: float
@@ -136,7 +145,7 @@ class Airports:
         best_row = int(np.argmax(weight))
         return Guess(
             icao=self.icao[fields[best_row]],
-            confidence=float(weight[best_row] / (weight.sum() + nowhere)),
+            confidence=_confidence(float(weight[best_row] / (np.delete(weight, best_row).sum() + nowhere))),
             distance_nm=float(distance[best_row]),
             height_ft=float(height[best_row]),
         )
@@ -164,6 +173,11 @@ class Airports:
             known = np.nan_to_num(self._longest_ft[fields], nan=_FAST_NEEDS_FT)
             prior = prior / (1 + np.exp((_FAST_NEEDS_FT - known) / 400))
         return prior
+
+
+def _confidence(odds: float) -> float:
+    measure = odds**_STEEPNESS
+    return _MOST / (1 + _EVEN / measure) if measure else 0.0
 
 
 def _use(field: Airport) -> float:

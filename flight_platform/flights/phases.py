@@ -36,12 +36,22 @@ _DESCENT_FPM: Final = (300.0, 700.0, 1_500.0)
 _LIFT_OFF_KT: Final = 140.0
 _TOUCH_DOWN_KT: Final = 130.0
 _FIELD_NM: Final = 0.6  # from the middle of a field to where wheels leave or meet the ground
-_JUDGED_S: Final = 120.0  # a confidence is the probability of an error within this
+
+# Confidence of an expected error: the share of times within two minutes of the truth, fitted to 6,900 ends. Of landings
+# that were not seen a quarter is further from it however near the ground the last report was.
+_RIGHT: Final = 0.98
+_UNSEEN_LANDINGS_RIGHT: Final = 0.76
+_SEEN_S: Final = 60.0  # reports on both sides of the ground no further apart than this leave nothing to infer
+_HALF_RIGHT_S: Final = 165.0  # the expected error with which half as many are right
+_SPREAD_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A time, Unix seconds, and the probability that it is within two minutes of the truth."""
+    """A time, Unix seconds, and the probability that it is within two minutes of the truth.
+
+    The probability is the share of such times that were, where the truth is known.
+    """
 
     time_s: float
     confidence: float
@@ -194,18 +204,16 @@ def _rate_fpm(track: Track, at: int, believed: tuple[float, float, float], *, ar
 
 
 def _moment(air_s: float, way_s: float | None, ground_s: float | None, *, sign: int) -> Moment | None:
-    if ground_s is None:
-        if way_s is None:
-            return None
-        return Moment(time_s=air_s + sign * way_s, confidence=_within(20 + 0.5 * way_s))
-    hole_s = abs(ground_s - air_s)
+    hole_s = math.inf if ground_s is None else abs(ground_s - air_s)
+    if way_s is None and ground_s is None:
+        return None
     way_s = hole_s / 2 if way_s is None else min(way_s, hole_s)
-    return Moment(time_s=air_s + sign * way_s, confidence=_within(min(hole_s / 2, 20 + 0.5 * way_s)))
+    most = _UNSEEN_LANDINGS_RIGHT if sign > 0 and hole_s > _SEEN_S else _RIGHT
+    return Moment(time_s=air_s + sign * way_s, confidence=_confidence(min(hole_s / 2, 20 + 0.5 * way_s), most))
 
 
-def _within(expected_error_s: float) -> float:
-    """The probability of an error within two minutes, where errors are spread exponentially around an expected one."""
-    return 1 - math.exp(-_JUDGED_S / max(expected_error_s, 1.0))
+def _confidence(expected_error_s: float, most: float) -> float:
+    return most / (1 + math.exp(min((expected_error_s - _HALF_RIGHT_S) / _SPREAD_S, 700)))
 
 
 def band_seconds(track: Track, in_air: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -1,4 +1,5 @@
 """The promise: the airport of an end that is covered below 3,000 ft is right; elsewhere none is named, not a wrong one.
+And a confidence is the share that is right.
 
 Judged on whole flights whose truth is known: San Francisco's, about one report a minute, and a day of others, about one
 in twelve seconds. The truth of take-off and landing comes in whole minutes.
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.acceptance
 EVERY = 4  # one San Francisco flight in so many, to be quick; all of them give the figures of docs/flights.md
 COVERED_FT = 3_000
 NEAR_NM = 25
+TIMELY_S = 120  # what the confidence of a time promises
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,15 @@ def made(reports: list[tuple[float, ...]]) -> Track:
 
 @dataclass(frozen=True)
 class Judged:
-    """One end: whether it was covered, what was named, whether that was right, and the error of the time."""
+    """One end: whether it was covered, what was named, whether that was right, the error of the time; confidences."""
 
+    arriving: bool
     covered: bool
     named: bool
     right: bool
+    confidence: float  # in the airport
     error_s: float
+    time_confidence: float
 
 
 def judged(flights: list[Truth], world: Airports) -> Iterator[Judged]:
@@ -131,15 +136,26 @@ def judged(flights: list[Truth], world: Airports) -> Iterator[Judged]:
             low = end.on_ground or end.altitude_ft - world.elevation_ft[field] < COVERED_FT
             guess, moment = named[arriving], moments[arriving]
             yield Judged(
+                arriving=arriving,
                 covered=bool(low and np.hypot(east, north) < NEAR_NM),
                 named=guess is not None,
                 right=guess is not None and guess.icao == truth.airports[arriving],
+                confidence=np.nan if guess is None else guess.confidence,
                 error_s=np.nan if moment is None else abs(moment.time_s - truth.times[arriving]),
+                time_confidence=np.nan if moment is None else moment.confidence,
             )
 
 
 def share_right(ends: list[Judged]) -> float:
     return sum(end.right for end in ends) / len(ends)
+
+
+def calibration_error(confidence: list[float], right: list[bool]) -> float:
+    """How far confidences are from the share that is right, mean over ten bins (expected calibration error)."""
+    told, found = np.array(confidence), np.array(right, dtype="f8")
+    place = np.minimum((told * 10).astype("i8"), 9)
+    off = np.bincount(place, told - found)
+    return float(np.abs(off).sum() / len(told))
 
 
 @pytest.mark.parametrize("with_runways", [False, True])
@@ -156,6 +172,12 @@ def test_airports_and_times_of_san_franciscos_flights(
     errors: Floats = np.array([end.error_s for end in ends])
     assert np.nanmedian(errors) <= 120
     assert np.isnan(errors).mean() < 0.2
+    named = [end for end in ends if end.named]
+    assert calibration_error([end.confidence for end in named], [end.right for end in named]) <= 0.003
+    for arriving, most in ((False, 0.015), (True, 0.03)):
+        timed = [end for end in ends if end.arriving is arriving and not np.isnan(end.error_s)]
+        in_time = [bool(end.error_s <= TIMELY_S) for end in timed]
+        assert calibration_error([end.time_confidence for end in timed], in_time) <= most
 
 
 def test_airports_of_other_flights(others: list[Truth], fields: list[Airport]) -> None:

@@ -52,7 +52,7 @@ def told(database: DatabaseUrls, flight_id: int, portion: int, monkeypatch: pyte
 
     async def whole() -> list[dict[str, Any]]:
         async with await psycopg.AsyncConnection.connect(database["postgres_url"]) as connection:
-            return [row async for rows in queries.track(connection, flight_id) for row in rows]
+            return [dict(row) async for rows in queries.track(connection, flight_id) for row in rows]
 
     return asyncio.run(whole())
 

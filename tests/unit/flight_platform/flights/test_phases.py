@@ -104,7 +104,7 @@ def test_take_off_and_landing_where_the_ground_is_seen() -> None:
     for moment, true_s in ((take_off(flight, flown, None), 60), (landing(flight, flown, None), HOP_LANDS_S)):
         assert moment is not None
         assert moment.time_s == pytest.approx(true_s, abs=6)
-        assert moment.confidence > 0.99
+        assert moment.confidence > 0.97
 
 
 def test_a_hole_at_the_landing_is_bridged_by_height_and_distance_and_less_sure() -> None:
@@ -115,7 +115,7 @@ def test_a_hole_at_the_landing_is_bridged_by_height_and_distance_and_less_sure()
     late = landing(flight, flown, Guess(icao="AASS", confidence=1.0, distance_nm=5.0, height_ft=1_272.0))
     assert late is not None
     assert late.time_s == pytest.approx(HOP_LANDS_S, abs=45)
-    assert 0.5 < late.confidence < 0.95
+    assert 0.5 < late.confidence <= 0.76
 
 
 def test_the_end_is_on_the_ground_where_it_was_seen_there() -> None:
