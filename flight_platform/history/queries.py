@@ -15,8 +15,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import scalar_row
 
 from flight_platform.history.sql import query
-from flight_platform.history.tracks import read_track
 from flight_platform.history.table import Row, Table, columns
+from flight_platform.history.tracks import read_track
 from flight_platform.model import address_of, parse_flight_id
 
 LONGEST_FLIGHT: Final = timedelta(hours=36)
@@ -26,6 +26,8 @@ BIRTH_TOLERANCE: Final = timedelta(seconds=5)  # a report that is late to its fl
 PORTION: Final = 1_000  # rows at a time of what may be long, about 1 MB
 _REPLAYED_AT_ONCE: Final = timedelta(minutes=5)
 _NEXT: Final = f"FETCH FORWARD {PORTION} FROM portions"
+
+_NOT_TOLD: Final = frozenset({"flight_key", "is_fresh"})
 
 Connection = AsyncConnection[Any]
 Portions = AsyncGenerator[Sequence[Row]]
@@ -88,7 +90,25 @@ async def flights(
         "after": parse_flight_id(after) if isinstance(after, str) else after,
         "limit": limit,
     }
-    return await _rows(conn, "flights_list", parameters)
+    return await _with_figures(conn, await _rows(conn, "flights_list", parameters))
+
+
+async def _with_figures(conn: Connection, listed: Table) -> list[Row]:
+    """The flights of a page, with the figures of those that are not derived as far as they were seen."""
+    rows = list(listed)
+    fresh = [row["flight_key"] for row in rows if row["is_fresh"]]
+    figures: dict[int, Row] = {}
+    if fresh:
+        seen_s = [flight_key & 0xFFFFFFFF for flight_key in fresh]
+        window = {
+            "from_time": datetime.fromtimestamp(min(seen_s), UTC) - BIRTH_TOLERANCE,
+            "to_time": datetime.fromtimestamp(max(seen_s), UTC) + LONGEST_FLIGHT,
+        }
+        found = await _rows(conn, "flights_fresh", {"flight_keys": fresh, **window})
+        figures = {row["flight_key"]: row for row in found}
+    whole = [{**row, **figures.get(row["flight_key"], {})} for row in rows]
+    # One that was erased between the two questions has no positions any more.
+    return [{name: row[name] for name in listed.names if name not in _NOT_TOLD} for row in whole if row["positions"]]
 
 
 async def _of_registration(

@@ -4,7 +4,7 @@
 --
 -- Flights come from history.flights, and from the positions of those stretches whose flights are not there yet: hours
 -- that nobody has derived, and what has come since of an hour that was derived before it closed (ten minutes after its
--- end). What was seen there is `fresh`: its figures are those of its positions.
+-- end). What was seen there is `fresh`: its figures are those of its positions, which flights_fresh tells.
 WITH stretches AS (
     SELECT
         h.hour,
@@ -96,35 +96,22 @@ page AS (
     LIMIT %(limit)s
 )
 SELECT
+    page.flight_key,
+    page.is_fresh,
     analytics.flight_id_text(page.flight_key) AS flight_id,
     analytics.icao24_text(page.flight_key >> 32) AS icao24,
-    CASE WHEN page.is_fresh THEN now.callsign ELSE f.callsign END AS callsign,
+    f.callsign,
     a.registration,
     a.type_code,
-    CASE WHEN page.is_fresh THEN now.first_time ELSE f.first_time END AS first_time,
-    CASE WHEN page.is_fresh THEN now.last_time ELSE f.last_time END AS last_time,
+    f.first_time,
+    f.last_time,
     f.departure_airport,
     f.takeoff_time,
     f.arrival_airport,
     f.landing_time,
-    CASE WHEN page.is_fresh THEN now.positions ELSE f.positions END AS positions,
-    CASE WHEN page.is_fresh THEN now.max_altitude_ft ELSE f.max_altitude_ft END AS max_altitude_ft
+    f.positions,
+    f.max_altitude_ft
 FROM page
 LEFT JOIN history.flights AS f ON f.flight_id = page.flight_key
 LEFT JOIN reference.aircraft AS a ON a.icao24 = analytics.icao24_text(page.flight_key >> 32)
-LEFT JOIN LATERAL (
-    SELECT
-        (array_agg(p.callsign ORDER BY p.time DESC) FILTER (WHERE p.callsign IS NOT NULL))[1] AS callsign,
-        min(p.time) AS first_time,
-        max(p.time) AS last_time,
-        count(*) AS positions,
-        max(p.altitude_ft) AS max_altitude_ft
-    FROM analytics.positions AS p
-    WHERE page.is_fresh
-        AND p.flight_key = page.flight_key
-        AND p.time >= to_timestamp((page.flight_key & 4294967295)::double precision - 5)
-        AND p.time < to_timestamp((page.flight_key & 4294967295)::double precision + 129600)
-        AND p.hour >= analytics.flight_first_hour(page.flight_key)
-        AND p.hour <= analytics.flight_last_hour(page.flight_key)
-) AS now ON true
 ORDER BY page.flight_key & 4294967295 DESC, page.flight_key DESC;
