@@ -10,7 +10,7 @@ missing.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -26,6 +26,8 @@ from flight_platform.history.sql import query
 from flight_platform.model import Emergency, Kind, format_flight_id, icao24_of
 
 UNPACKED: Final = 64  # chunks at once, or those of one hour: some 10,000 positions
+
+_NEXT: Final = timedelta.resolution  # after a time
 
 Row = dict[str, Any]
 _time: Final = itemgetter("time")
@@ -48,10 +50,10 @@ async def read_track(
         async for rows in _woven(raw, _no_more, await _packed(conn, asked), portion):
             yield rows
         return
-    async with conn.cursor("track_raw", row_factory=dict_row) as server_side:
-        await server_side.execute(query("track_raw"), {**asked, "most": None}, binary=True)
-        packed = await _packed(conn, asked)
-        async for rows in _woven([], lambda: server_side.fetchmany(portion), packed, portion):
+    async with conn.cursor("track_raw", row_factory=dict_row) as further:  # before the chunks are asked, as the first
+        asked_further = {**asked, "from_time": raw[-1]["time"] + _NEXT, "most": None}
+        await further.execute(query("track_raw"), asked_further, binary=True)
+        async for rows in _woven(raw, lambda: further.fetchmany(portion), await _packed(conn, asked), portion):
             yield rows
 
 
@@ -63,7 +65,6 @@ async def _woven(
     raw: list[Row], more_raw: Callable[[], Awaitable[list[Row]]], packed: Sequence[bytes], portion: int
 ) -> AsyncGenerator[list[Row]]:
     """Raw rows, of which `more_raw` brings further ones as long as there are any, and those of chunks, by time."""
-    raw = raw or await more_raw()
     for rows in _unpacked(packed, portion):
         last = rows[-1]["time"]
         while raw and raw[-1]["time"] <= last and (more := await more_raw()):
