@@ -167,7 +167,7 @@ def _frames(row: dict[str, Any]) -> Table:
         "main thread, ms a second",
     )
     table = _table(f"The map with {row['aircraft']:,} aircraft in Chromium, drawn by the processor", "", *columns)
-    for name in ("untouched", "moved"):
+    for name in ("untouched", "flown", "moved"):
         told = row[name]
         own = (f"{told['script_ms']['p50']:.1f}", f"{told['script_ms']['p99']:.1f}")
         rest = (f"{told['drawing_ms']:.1f}", f"{told['pictures_per_s']:.1f}", str(told["main_thread_ms_per_s"]))
@@ -252,14 +252,16 @@ def goals_of(results: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
     for row in results.get("compaction", []):
         name, found = f"at rest, reports {row['step_s']} s apart", row["bytes"]["chunks"]
         yield name, "20 bytes a position", f"{found:.1f}", found <= 20
-        yield f"{name}: encoding, one core", "300,000/s", f"{row['encode_per_s']:,}/s", row["encode_per_s"] >= 300_000
+        yield f"{name}: compaction, one core", "300,000/s", f"{row['core_per_s']:,}/s", row["core_per_s"] >= 300_000
         track = row["track"]["chunks_ms"]
         yield f"{name}: {row['track']['positions']:,} positions of a flight", "5 ms", f"{track:.1f} ms", track <= 5
     if frames := results.get("frames"):
         moved, name = frames["moved"], f"map, {frames['aircraft']:,} aircraft"
-        own, rate = moved["script_ms"]["p99"], moved["pictures_per_s"]
+        own = moved["script_ms"]["p99"]
         yield f"{name}: the page's own part", "10 ms a picture", f"{own:.1f} ms", own <= 10
-        yield f"{name}: moved, drawn by the processor", "30 pictures/s", f"{rate:.0f}/s", rate >= 30
+        for what in ("flown", "moved"):
+            rate = frames[what]["pictures_per_s"]
+            yield f"{name}: {what}, drawn by the processor", "30 pictures/s", f"{rate:.0f}/s", rate >= 30
     for row in results.get("push", []):
         if row["clients"] == 5_000:
             p99 = row["delay_ms"]["p99"]

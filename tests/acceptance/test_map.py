@@ -5,11 +5,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from math import asinh, cos, radians, sin, tan, tau
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
@@ -28,16 +30,32 @@ CHROMIUM = shutil.which("chromium")
 # No network but this machine's; WebGL by the processor, since a test machine has no graphics card.
 FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
+    "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader",
 ]  # fmt: skip
 PATIENCE_MS = 45_000  # a browser that draws by processor, beside other tests
+VIEWPORT: Final[ViewportSize] = {"width": 1000, "height": 700}
+# What the aircraft's own canvas has at points given from its middle, 0 to 255.
+ALPHA = """points => {
+  const {gl, canvas} = flightMap.layer;
+  flightMap.layer.draw();
+  return points.map(([x, y]) => {
+    const pixel = new Uint8Array(4);
+    gl.readPixels(canvas.width / 2 + x, canvas.height / 2 - y, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+    return pixel[3];
+  });
+}"""
+LOW = "flightMap.layer.onScreen().find(({y}) => y > 600)"
+IS_SEEN = """() => {
+  const shown = flightMap.layer.onScreen();
+  const one = shown.find(({aircraft}) => aircraft.position.flight_id === flightMap.selected);
+  return one !== undefined && document.elementFromPoint(one.x, one.y) === flightMap.map.getCanvas();
+}"""
 FLIGHTS = 40
 SELECTED = 0x3C6444
 
 
-def aircraft(age_ms: int = 500) -> list:  # type: ignore[type-arg]  # of whatever `position` makes
-    """Forty of them in rows above France, one of which has a name of its own."""
+def aircraft(age_ms: int = 500, ground_speed_kt: float = 400.0) -> list:  # type: ignore[type-arg]  # of whatever `position` makes
+    """Forty of them in rows above France, each on a track of its own; one has a name of its own."""
     now = datetime.now(UTC).timestamp() * 1000 - age_ms
     return [
         position(
@@ -47,12 +65,19 @@ def aircraft(age_ms: int = 500) -> list:  # type: ignore[type-arg]  # of whateve
             time=int(now),
             received_at=int(now) + 40,
             altitude_ft=number * 1000,
-            ground_speed_kt=400.0,
-            track_deg=45.0,
+            ground_speed_kt=ground_speed_kt,
+            track_deg=number * 9.0,
             callsign="DLH9" if number == 0 else f"TST{number}",
         )
         for number in range(FLIGHTS)
     ]
+
+
+def screen(latitude: float, longitude: float, zoom: float = 7) -> tuple[float, float]:
+    """Pixels east and south of the corner of a Web Mercator world, 512 wide at zoom 0."""
+    world_px = 512 * 2**zoom
+    south = 0.5 - asinh(tan(radians(latitude))) / tau
+    return (longitude / 360 + 0.5) * world_px, south * world_px
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +88,7 @@ def page() -> Iterator[Page]:
         pytest.skip("the map is not built: `make setup` builds it where Node is installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1000, "height": 700})
+        page = browser.new_page(viewport=VIEWPORT)
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         yield page
@@ -130,6 +155,37 @@ def test_a_flight_is_found_selected_and_shown_with_its_track(page: Page, sky: tu
     expect(page.locator("#panel")).to_have_attribute("data-points", re.compile("1[2-9]"))
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
+
+
+def test_they_are_drawn_where_the_api_says_and_along_their_tracks(page: Page, sky: tuple[Reader, Filling]) -> None:
+    """A symbol of 26 pixels ends 12 ahead of its place, 10 behind and 11 aside, where its wings are swept back."""
+    active, filling = sky
+    filling.write(*aircraft(ground_speed_kt=0.0))
+    page.goto(f"{active.client.base_url}?still#map=7/47.5/3.3")
+    wait_until(lambda: page.evaluate("flightMap.layer.onScreen().length > 5"), what="the aircraft")
+    middle, seen = screen(47.5, 3.3), 0
+    for one in active.get("/v1/live")["flights"]:
+        x, y = (there - here for there, here in zip(screen(one["latitude"], one["longitude"]), middle, strict=True))
+        if abs(x) > 480 or abs(y) > 330:
+            continue
+        seen += 1
+        ahead, right, behind, left = (radians(one["track_deg"] + turn) for turn in (0, 90, 180, 270))
+        points = [(x, y)] + [(x + 11.8 * sin(way), y - 11.8 * cos(way)) for way in (ahead, right, behind, left)]
+        opaque = [alpha > 128 for alpha in page.evaluate(ALPHA, points)]
+        assert opaque == [True, True, False, False, False], one
+    assert seen > 5
+
+
+def test_on_a_phone_the_panel_does_not_cover_the_selected_one(page: Page, sky: tuple[Reader, Filling]) -> None:
+    active, filling = sky
+    filling.write(*aircraft(ground_speed_kt=0.0))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{active.client.base_url}?phone#map=7/47.5/3.3")
+    wait_until(lambda: page.evaluate(f"{LOW} !== undefined"), what="an aircraft where the panel will be")
+    page.evaluate(f"flightMap.select({LOW}.aircraft.position.flight_id)")
+    wait_until(lambda: page.evaluate(IS_SEEN), what="the map to move it out from beneath the panel")
+    page.keyboard.press("Escape")
+    page.set_viewport_size(VIEWPORT)
 
 
 def test_a_stall_shows_the_banner(page: Page, sky: tuple[Reader, Filling]) -> None:

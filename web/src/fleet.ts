@@ -14,7 +14,8 @@ export const STRETCH_S = 20;
 export const OLD_S = 15;
 /** ...and at this age it is gone, as it is from the platform's live window. */
 export const GONE_S = 60;
-const BLEND_S = 0.7; // what a new report corrects has gone to a third after this time
+/** What a new report corrects has gone to a third after this time. */
+export const BLEND_S = 0.7;
 const JUMP = 0.002; // of the world's width (80 km at the equator): so far off is another place, not a correction
 
 export interface Aircraft {

@@ -19,18 +19,21 @@ import { ramp } from "./colours";
 import { Feed, type Told, widened } from "./feed";
 import { Filters } from "./filters";
 import { Fleet, placeOf } from "./fleet";
-import { unproject } from "./geo";
+import { type Place, unproject } from "./geo";
 import { Labels } from "./labels";
-import { loadLand, paints, style, type Theme } from "./land";
+import { loadGround, paints, sea, style, type Theme } from "./land";
 import { byId, duration, isTyping, number } from "./page";
 import { Panel, trailOf } from "./panel";
 import { Search } from "./search";
 import { Timeline } from "./timeline";
+import { screenOf, uncovered } from "./view";
 
 const PICK_PX = 16;
+const TOUCH_PX = 28; // a finger hides what it points at
+const UNCOVER_PX = 36; // between the panel and the selected aircraft
+const MOST_RATIO = 2; // of pixels to CSS pixels: beyond, nobody sees more, and a phone draws twice as much
 const LOOK_MS = 100; // until it is looked again whether aircraft have moved visibly, where they had not
 const TRAIL_EACH_MS = 15_000; // a long track is not asked for each second: what is new is joined on here
-const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
 class App {
   private readonly shared: Shared = read(location.hash);
@@ -40,7 +43,7 @@ class App {
   private readonly map = this.makeMap();
   private readonly banner = new Banner();
   private readonly feed = new Feed(this.api, this.fleet, () => this.bounds(), (told) => this.told(told));
-  private readonly layer = new AircraftLayer(this.fleet, this.feed.clock);
+  private readonly layer = new AircraftLayer(this.map, this.fleet, this.feed.clock);
   private readonly filters = new Filters(this.shared.filter, () => this.remember());
   private readonly timeline = new Timeline(this.feed, this.api, () => this.timeChanged());
   private readonly panel = new Panel(this.api, () => this.select(null));
@@ -49,6 +52,7 @@ class App {
   private track: Position[] = [];
   private trackAt = 0;
   private following = false;
+  private uncovering = false; // the panel is kept off the selected aircraft, until somebody drags the map
   private newest: Told | null = null;
 
   start(): void {
@@ -60,8 +64,12 @@ class App {
       this.remember();
       this.feed.soon();
     });
-    this.map.on("dragstart", () => (this.following = false));
-    this.map.on("click", ({ point }) => this.select(this.layer.nearest(point.x, point.y, PICK_PX)?.position.flight_id ?? null));
+    this.map.on("dragstart", () => (this.following = this.uncovering = false));
+    new ResizeObserver(() => this.uncover()).observe(byId("panel"));
+    this.map.on("click", ({ point, originalEvent }) => {
+      const withinPx = originalEvent instanceof PointerEvent && originalEvent.pointerType === "touch" ? TOUCH_PX : PICK_PX;
+      this.select(this.layer.nearest(point.x, point.y, withinPx)?.position.flight_id ?? null);
+    });
     this.map.on("mousemove", ({ point }) => {
       this.map.getCanvas().style.cursor = this.layer.nearest(point.x, point.y, PICK_PX) === null ? "" : "pointer";
     });
@@ -83,32 +91,34 @@ class App {
       minZoom: 1,
       maxZoom: 16,
       attributionControl: { compact: true, customAttribution: "Land: Natural Earth" },
+      pixelRatio: Math.min(devicePixelRatio, MOST_RATIO),
+      maxPitch: 0, // the aircraft are drawn for a flat map with north above: view.ts
       dragRotate: false,
-      pitchWithRotate: false,
+      touchPitch: false,
     });
     map.touchZoomRotate.disableRotation();
+    map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
     map.addControl(new ScaleControl({ unit: "nautical" }), "bottom-right");
     return map;
   }
 
   private async loaded(): Promise<void> {
-    this.map.addLayer(this.layer);
     if (this.shared.flight !== null) this.select(this.shared.flight);
-    const labels = new Labels(byId("map"), this.layer);
-    this.map.on("render", () => labels.draw());
-    const draw = () => {
-      if (!this.layer.isDue()) {
-        window.setTimeout(draw, LOOK_MS);
-        return;
-      }
-      this.map.triggerRepaint();
-      requestAnimationFrame(draw);
-    };
-    draw();
-    const { land, borders } = await loadLand();
-    this.source("land").setData(land);
-    this.source("borders").setData(borders);
+    const labels = new Labels(this.map.getCanvasContainer(), this.layer);
+    this.layer.drew = () => labels.draw();
+    this.fly();
+    this.source("ground").setData(await loadGround());
+  }
+
+  /** A picture after the other, as long as aircraft can be seen to move; the map's own pictures have them already. */
+  private fly(): void {
+    if (!this.layer.isDue()) {
+      window.setTimeout(() => this.fly(), LOOK_MS);
+      return;
+    }
+    if (!this.map.isMoving()) this.layer.draw();
+    requestAnimationFrame(() => this.fly());
   }
 
   private source(name: string): GeoJSONSource {
@@ -122,7 +132,7 @@ class App {
 
   private told(told: Told): void {
     this.newest = told;
-    this.map.triggerRepaint();
+    this.layer.refresh();
     this.filters.offer(this.fleet);
     this.second();
   }
@@ -153,6 +163,7 @@ class App {
       this.track = [];
       this.trackAt = 0;
       this.drawTrail();
+      this.uncovering = true;
       this.panel.show(flightId);
       this.showSelected(flightId);
     }
@@ -173,8 +184,34 @@ class App {
     }
     if (this.following) {
       const { latitude, longitude } = unproject(placeOf(aircraft, this.feed.clock()));
-      this.map.easeTo({ center: [longitude, latitude], duration: 900 });
+      this.map.easeTo({ center: [longitude, latitude], offset: this.offset(), duration: 900 });
+    } else {
+      this.uncover();
     }
+  }
+
+  /** Moves the map where the panel, which on a phone is as wide as the page, covers the selected aircraft. */
+  private uncover(): void {
+    const aircraft = this.selected === null ? undefined : this.fleet.aircraft.get(this.selected);
+    if (aircraft === undefined || !this.uncovering || this.map.isMoving()) return;
+    const way = this.wayOut(screenOf(this.layer.view(), placeOf(aircraft, this.feed.clock())));
+    if (way.x !== 0 || way.y !== 0) this.map.panBy([-way.x, -way.y], { duration: 500 });
+  }
+
+  /** From the middle of the map to where something in its middle is seen beside the panel, pixels. */
+  private offset(): [number, number] {
+    const { width, height } = this.layer.view();
+    const way = this.wayOut({ x: width / 2, y: height / 2 });
+    return [way.x, way.y];
+  }
+
+  private wayOut(point: Place): Place {
+    const { width, height } = this.layer.view();
+    const panel = byId("panel").getBoundingClientRect();
+    const header = byId("top").getBoundingClientRect();
+    const picture = { left: 0, top: 0, right: width, bottom: height };
+    if (panel.width < width / 2) return uncovered(point, panel, picture, UNCOVER_PX);
+    return uncovered(point, { ...picture, top: panel.top }, { ...picture, top: header.bottom }, UNCOVER_PX); // a phone
   }
 
   private async fetchTrack(flightId: string): Promise<void> {
@@ -191,7 +228,8 @@ class App {
     const until = new Date(this.feed.clock()).toISOString();
     const flown = this.feed.isLive ? this.track : this.track.filter((position) => position.time <= until);
     byId("panel").dataset["points"] = String(flown.length);
-    this.source("trail").setData(flown.length > 1 ? trailOf(flown) : EMPTY);
+    this.map.setLayoutProperty("trail", "visibility", flown.length > 1 ? "visible" : "none");
+    this.source("trail").setData(trailOf(flown));
   }
 
   /** Selects a flight and goes where it is, or where and when it was last. */
@@ -201,7 +239,11 @@ class App {
     const there = here ?? (await this.api.track(flightId).catch(() => [])).at(-1) ?? null;
     if (there === null) return;
     if (here === null) this.timeline.goTo(Date.parse(there.time) - 60_000);
-    this.map.flyTo({ center: [there.longitude, there.latitude], zoom: Math.max(this.map.getZoom(), 7) });
+    this.map.flyTo({
+      center: [there.longitude, there.latitude],
+      offset: this.offset(),
+      zoom: Math.max(this.map.getZoom(), 7),
+    });
   }
 
   private timeChanged(): void {
@@ -246,6 +288,7 @@ class App {
   private wear(theme: Theme): void {
     this.theme = theme;
     document.documentElement.dataset["theme"] = theme;
+    byId("map").style.background = sea(theme);
     this.layer.outline = theme === "dark" ? [0.04, 0.07, 0.1] : [0.13, 0.17, 0.21];
     const repaint = () => {
       for (const [layer, property, value] of paints(theme)) this.map.setPaintProperty(layer, property, value);
@@ -256,7 +299,7 @@ class App {
 
   /** What is seen has changed by somebody's hand: it goes into the address, and into the picture. */
   private remember(): void {
-    this.map.triggerRepaint();
+    this.layer.refresh();
     const middle = this.map.getCenter();
     const view = { latitude: middle.lat, longitude: middle.lng, zoom: this.map.getZoom() };
     const time = this.feed.isLive ? null : this.feed.clock();
