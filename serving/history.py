@@ -28,6 +28,7 @@ from flight_platform.model import parse_flight_id
 from flight_platform.settings import Settings
 from serving import opensky_flights
 from serving.app import make_app
+from serving.audited import audited
 from serving.health import check_fresh
 from serving.history_answers import (
     LISTS,
@@ -96,7 +97,9 @@ routes = APIRouter(tags=["history"], route_class=Operation)
     response_model=FlightList,
     responses={**_written(LISTS), **responses(422, 503)},
 )
-async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, now: _Now) -> Response:
+async def flights(
+    request: Request, query: Annotated[FlightsQuery, Query()], store: HistoryStore, now: _Now
+) -> Response:
     """A page of flights, the newest first. Without from and to: the last hour. At most 24 hours at once; 31 days of one
     aircraft, by its address or registration.
     """
@@ -109,6 +112,8 @@ async def flights(query: Annotated[FlightsQuery, Query()], store: HistoryStore, 
         raise invalid("limit", f"{query.format} has no pages: it is all that there are")
     after = query.cursor.after if query.cursor else None
     pages = _pages(store, after, from_time=start, to_time=end, **filters, bbox=query.bbox)
+    if query.format == "csv":
+        pages = await audited(request, store, pages, query.format)
     return await _long(pages, LISTS[query.format])
 
 
@@ -169,7 +174,9 @@ async def flight(flight_id: FlightIdPath, store: HistoryStore) -> Response:
     response_model=Track,
     responses={**_written(TRACKS), **responses(400, 404, 422, 503)},
 )
-async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: HistoryStore) -> Response:
+async def track(
+    request: Request, flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], store: HistoryStore
+) -> Response:
     """All positions in order of time, or those that are enough for a stated error."""
     chosen = TRACKS.get(query.format.lower())
     if chosen is None:
@@ -179,6 +186,8 @@ async def track(flight_id: FlightIdPath, query: Annotated[TrackQuery, Query()], 
     portions = store.track(parse_flight_id(flight_id))
     if query.error_m is not None:
         portions = _fewer(portions, query.error_m, query.error_ft)
+    if chosen not in (TRACKS["json"], NDJSON):
+        portions = await audited(request, store, portions, query.format.lower())
     answer = await _long(portions, chosen, flight_id)
     if answer.empty:
         raise _no_such_flight(flight_id)

@@ -6,6 +6,7 @@ answered where Postgres is away. It comes back by itself: each request that find
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
 
@@ -17,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from flight_platform.history import queries
 from flight_platform.history.queries import Portions
+from flight_platform.history.sql import query
 from flight_platform.history.table import Row
 from flight_platform.settings import Settings
 from serving.parameters import Box
@@ -32,6 +34,17 @@ _IDLE_MS: Final = 60_000  # after which Postgres itself ends a transaction that 
 # The pool gives up an attempt after this and starts afresh with the next request; longer, and its growing pauses would
 # keep us away long after Postgres is back.
 RECONNECT_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that somebody takes away."""
+
+    operator: str
+    question: str
+    rows: int
+    format: str
+    reason: str
 
 
 class History(Protocol):
@@ -83,6 +96,10 @@ class History(Protocol):
 
     async def gaps(self, from_time: datetime, to_time: datetime) -> Sequence[Row]:
         """The gaps that touch a window, the newest first."""
+        ...
+
+    async def record_export(self, export: Export) -> None:
+        """Writes into the audit that a file leaves the platform; raises a 503 where that cannot be."""
         ...
 
 
@@ -152,6 +169,16 @@ class PostgresHistory:
         """The gaps that touch a window."""
         async with self._connection() as connection:
             return await queries.gaps(connection, from_time, to_time)
+
+    async def record_export(self, export: Export) -> None:
+        """Writes into the audit, by the one function that may: all else that these connections do is read-only."""
+        async with self._connection() as connection:
+            try:
+                async with connection.transaction():
+                    await connection.execute("SET TRANSACTION READ WRITE")
+                    await connection.execute(query("audit_export"), asdict(export))
+            except psycopg.Error as error:
+                raise unavailable(f"the audit could not be written ({str(error).strip()})", "not-recorded") from error
 
     async def _read(self, ask: Callable[[AsyncConnection[TupleRow]], Portions]) -> Portions:
         """The portions of an answer. One that is soon read is read before anybody is told any of it, so that a slow

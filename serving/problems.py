@@ -32,6 +32,7 @@ KINDS: Final[dict[str, str]] = {
     "data-stale": "The newest position is older than the live window: there is nothing to show.",
     "too-many-streams": "This process pushes to as many clients as it can; another instance may have room.",
     "too-many-exports": "As many long answers are being sent as this process can; try again when one is done.",
+    "not-recorded": "A file that leaves the platform is written into the audit first, and that could not be.",
     "too-slow": "The answer took longer than this API waits; ask for less.",
     "too-many-requests": "The edge counts requests by key or address: go on after `Retry-After` seconds.",
     "unknown-key": "The key is not known, was revoked, or does not open this.",

@@ -235,7 +235,8 @@ def listed(database: DatabaseUrls, *questions: dict[str, Any]) -> list[list[dict
 
     async def asked() -> list[list[dict[str, Any]]]:
         async with await psycopg.AsyncConnection.connect(database["postgres_url"]) as asking:
-            return [await queries.flights(asking, **{**whole, **absent, **question}) for question in questions]
+            answers = [await queries.flights(asking, **{**whole, **absent, **question}) for question in questions]
+            return [[dict(row) for row in answer] for answer in answers]
 
     return asyncio.run(asked())
 

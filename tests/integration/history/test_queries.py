@@ -131,7 +131,7 @@ def test_a_track_has_the_documented_names_and_values(database: DatabaseUrls, con
     fill(connection, list(reversed(positions)))
 
     async def whole(connection: Any) -> list[dict[str, Any]]:
-        return [row async for rows in queries.track(connection, key(positions[0])) for row in rows]
+        return [dict(row) async for rows in queries.track(connection, key(positions[0])) for row in rows]
 
     times = ("time", "received_at")
     expected = [to_record(position) for position in positions]

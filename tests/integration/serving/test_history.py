@@ -56,6 +56,22 @@ def _looks_at_other_forms(history: Reader, flight: str) -> None:
     assert history.get(f"/api/flights/arrival?airport=EDDF&begin={begin}&end={begin + 60}", 404)["status"] == 404
 
 
+def _has_its_files_in_the_audit(history: Reader, flight: str, url: str) -> None:
+    path = f"/v1/flights/{flight}/track?format=csv"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE ops.audit")
+        assert history.client.get(path, headers={"Flight-Key": "map-of-bern"}).status_code == 200
+        rows = connection.execute("SELECT actor, action, reason, detail FROM ops.audit").fetchall()
+        ((actor, action, reason, detail),) = rows
+        assert actor.startswith("key map-of-bern, loopback address as ")
+        assert (action, reason) == ("export", "history API")
+        assert (detail["question"], detail["rows"], detail["format"]) == (f"GET {path}", 61, "csv")
+        connection.execute("ALTER FUNCTION analytics.audit_export RENAME TO audit_away")
+        answer = history.get(path, 503)
+        assert (answer["type"], "audit" in answer["detail"]) == ("/docs#not-recorded", True)
+        connection.execute("ALTER FUNCTION analytics.audit_away RENAME TO audit_export")
+
+
 def _is_ready_while_positions_come(history: Reader, url: str) -> None:
     told = "INSERT INTO ops.heartbeats (stage, instance, started_at, beat_at, watermark, rss_bytes, note, pid) "
     assert "no history consumer" in history.get("/readyz", 503)["detail"]
@@ -126,6 +142,7 @@ def test_flights_their_figures_and_tracks(postgres_server: EmbeddedPostgres) -> 
             line = history.get(f"/v1/flights/{first}/track?format=geojson")["geometry"]
             assert (line["type"], line["coordinates"][10]) == ("LineString", [8.0, 1.0])
             _looks_at_other_forms(history, first)
+            _has_its_files_in_the_audit(history, first, urls["postgres_url"])
             band = history.get(f"/v1/flights/{first}/altitude-band?low_ft=10000&high_ft=20000")
             assert (band["seconds"], band["entries"]) == (600, 1)
             for path in ("", "/track", "/altitude-band?low_ft=0&high_ft=1"):

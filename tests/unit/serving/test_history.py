@@ -16,8 +16,10 @@ from flight_platform.model import format_flight_id, make_flight_id, parse_flight
 from flight_platform.settings import Settings
 from serving.history import make_history
 from serving.history_answers import HistoryFlight
+from serving.history_store import AHEAD, Export
 from serving.live_answers import LiveFlight
 from serving.parameters import Box
+from serving.problems import unavailable
 from tests.unit.serving.asking import ask
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -58,9 +60,16 @@ class FakeHistory:
         self.rows, self.points = list(flights), list(points)
         self.asked: list[dict[str, Any]] = []
         self.newest_age_s: float | None = 1
+        self.exports: list[Export] = []
+        self.records_exports = True
 
     async def age_s(self) -> float | None:
         return self.newest_age_s
+
+    async def record_export(self, export: Export) -> None:
+        if not self.records_exports:
+            raise unavailable("the audit could not be written", "not-recorded")
+        self.exports.append(export)
 
     async def flights(self, **question: Any) -> list[dict[str, Any]]:
         self.asked.append(question)
@@ -366,6 +375,41 @@ def test_an_export_of_flights_has_all_of_them(form: str, monkeypatch: pytest.Mon
     assert {question["limit"] for question in history.asked} == {2}
     assert _ask(f"/v1/flights?format={form}&limit=3").status_code == 422
     assert _ask(f"/v1/flights?format={form}").status_code == 200
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "geojson", "gpx", "kml", "csv", "parquet"])
+def test_a_file_is_in_the_audit_before_it_is_sent(form: str) -> None:
+    point = dict.fromkeys(LiveFlight.model_fields) | _point(0, 47.0, 8.0)
+    history = FakeHistory(points=[point | {"received_at": NOW, "flight_id": FLIGHT, "icao24": "3c6444"}])
+    url = f"/v1/flights/{FLIGHT}/track?format={form}"
+    app = make_history(Settings.read(), history, lambda: NOW)
+    assert ask(app, url, headers={"Flight-Key": "map-of-bern"}).status_code == 200
+    exported = Export("key map-of-bern, loopback address", f"GET {url}", 1, form, "history API")
+    is_file = form not in ("json", "ndjson")
+    assert history.exports == ([exported] if is_file else [])
+    history.records_exports = False
+    answer = ask(app, url)
+    assert answer.status_code == (503 if is_file else 200)
+    if is_file:
+        assert answer.json()["type"] == "/docs#not-recorded"
+
+
+def test_what_is_no_file_is_not_in_the_audit() -> None:
+    history = FakeHistory()
+    assert _ask(f"/v1/flights/{FLIGHT}/track?format=csv", history).status_code == 404
+    assert _ask("/v1/flights?format=ndjson", FakeHistory([_flight(1)])).status_code == 200
+    assert history.exports == []
+
+
+def test_of_a_long_file_the_audit_tells_what_was_read_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.history.LARGEST_PAGE", 1)
+    flights = [dict.fromkeys(HistoryFlight.model_fields) | _flight(number) for number in range(AHEAD + 3)]
+    history = FakeHistory(flights)
+    answer = _ask("/v1/flights?format=csv", history)
+    assert len(answer.text.splitlines()) == 1 + len(flights)
+    assert [(export.rows, export.reason) for export in history.exports] == [
+        (AHEAD, "history API, sent as it was read: these rows or more")
+    ]
 
 
 def test_gaps_of_the_last_day() -> None:

@@ -43,7 +43,7 @@ class Store:
                 portion = [self._row(number * PORTION + place) for place in range(PORTION)]
                 self.given += len(portion)
                 self.most = max(self.most, len(self._held))
-                yield portion  # type: ignore[misc]
+                yield portion
                 del portion
         finally:
             self.closed = True
