@@ -51,7 +51,8 @@ def api(name: str, settings: Settings, log: Path, **environment: str) -> Program
     code = f"from serving.{name} import Settings, run_{name}; run_{name}(Settings.read())"
     own = {**settings.environment(), "FLIGHT_LOG_FORMAT": "json", **environment}
     port = int(own[f"FLIGHT_{name.upper()}_PORT"])
-    return Program([sys.executable, "-c", code], log, f"http://127.0.0.1:{port}/readyz", port, own)
+    sign = "readyz" if name == "active" else "healthz"  # nobody writes history here: it is never fresh
+    return Program([sys.executable, "-c", code], log, f"http://127.0.0.1:{port}/{sign}", port, own)
 
 
 def edge(settings: Settings, log: Path) -> Program:

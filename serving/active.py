@@ -240,8 +240,8 @@ def make_active(settings: Settings, reader: Reader | None = None, *, grpc_port: 
     return app
 
 
-# Ours last: `{flight_id}` would take the others' names for itself.
-_ROUTES: Final = (push.routes, tiles.routes, opensky_states.routes, aircraft_json.routes, routes)
+# Looked through in this order: ours behind the streams, whose names `{flight_id}` would take, and before all others.
+_ROUTES: Final = (push.routes, routes, tiles.routes, opensky_states.routes, aircraft_json.routes)
 
 
 def _attach(app: FastAPI, store: Store, clients: Clients) -> None:
