@@ -42,9 +42,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def at_frankfurt(connection: psycopg.Connection, moment: datetime) -> None:
     """Taxi, take-off and climb of one aircraft at Frankfurt from that moment on."""
     connection.execute("TRUNCATE history.positions, history.flights")
-    ensure_hour(connection, moment)
-    for n in range(20):
-        time = moment + timedelta(seconds=n)
+    times = [moment + timedelta(seconds=n) for n in range(20)]
+    for hour in {start_of_hour(time) for time in times}:
+        ensure_hour(connection, hour)
+    for n, time in enumerate(times):
         row = [0x3C6444 << 32 | int(moment.timestamp()), time, time, 500_333_000 + n * 10_000, 85_706_000, n < 10]
         connection.execute(
             "INSERT INTO history.positions (flight_id, time, received_at, latitude_e7, longitude_e7, on_ground,"
