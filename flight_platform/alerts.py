@@ -10,7 +10,8 @@ once, and what is no longer named is over.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -135,6 +136,17 @@ def open_incidents(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
         return cursor.execute(query("incidents_current")).fetchall()
 
 
+@contextmanager
+def settling(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """One at a time, in a transaction: what is read within is still so when it is settled.
+
+    Who reads before would open again what somebody else has mended and closed meanwhile.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        yield
+
+
 def settle(
     connection: psycopg.Connection[Any], alerts: Sequence[Alert], told: Sequence[str], *, kind: str = STALL
 ) -> Changes:
@@ -143,8 +155,7 @@ def settle(
     `told` are the addresses of `receivers(settings)`. Commits. What comes back within FLAPPING of its all-clear is the
     same incident again, and is over only when it was calm for as long: so what flaps is one incident.
     """
-    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])  # of two who see the same, one opens
+    with settling(connection), connection.cursor(row_factory=dict_row) as cursor:  # of two who see the same, one opens
         current = cursor.execute(query("incidents_current")).fetchall()
         present, wanted = {row["key"] for row in current}, {alert.key for alert in alerts}
         opened = [a for a in alerts if a.key not in present and _open(cursor, a, told)]
@@ -164,8 +175,7 @@ def catch_up(connection: psycopg.Connection[Any], events: Sequence[Event], told:
 
     `told` as of `settle`. What has flapped stays open, as there, until whoever settles has seen it calm for long.
     """
-    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    with settling(connection), connection.cursor(row_factory=dict_row) as cursor:
         for event in events:
             if event.alert is None:
                 current = cursor.execute(query("incidents_current")).fetchall()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from flight_platform.alerts import Alert, Changes, receivers, settle
+from flight_platform.alerts import Alert, Changes, receivers, settle, settling
 from flight_platform.history.partitions import HOUR
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import Presence, RedHour, red_hours
@@ -30,10 +30,11 @@ def settle_hours(
 ) -> tuple[Changes, Changes]:
     """Opens and closes the incidents of red hours, and of hours that are still raw `oldest_raw` after their end."""
     told = receivers(settings)
-    hours = settle(connection, hour_alerts(red_hours(connection)), told, kind=HOUR_KIND)
-    waiting = connection.execute(query("verdicts_uncompacted"), {"ended_before": now - oldest_raw}).fetchall()
-    blocked = compaction_alerts(waiting, oldest_raw)
-    return hours, settle(connection, blocked, told, kind=COMPACTION_KIND)
+    with settling(connection):
+        hours = settle(connection, hour_alerts(red_hours(connection)), told, kind=HOUR_KIND)
+        waiting = connection.execute(query("verdicts_uncompacted"), {"ended_before": now - oldest_raw}).fetchall()
+        blocked = compaction_alerts(waiting, oldest_raw)
+        return hours, settle(connection, blocked, told, kind=COMPACTION_KIND)
 
 
 def hour_alerts(red: Sequence[RedHour]) -> list[Alert]:

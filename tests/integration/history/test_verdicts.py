@@ -1,12 +1,15 @@
 """Verdicts on a real database: a red hour is red until it is mended or accepted, and an acceptance has its limits."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from flight_platform.alerts import open_incidents, settling
 from flight_platform.errors import FlightError
+from flight_platform.history.hour_alerts import settle_hours
 from flight_platform.history.verdicts import (
     NotRedError,
     Presence,
@@ -16,6 +19,8 @@ from flight_platform.history.verdicts import (
     record_verdict,
     red_hours,
 )
+from flight_platform.settings import Settings
+from flight_platform.testing import DatabaseUrls, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -111,3 +116,22 @@ def test_a_verdict_that_contradicts_itself_is_a_defect(connection: psycopg.Conne
 def test_what_the_absence_of_rows_means_is_kept(connection: psycopg.Connection) -> None:
     record_verdict(connection, HOUR, passed=False, rows=0, failures=[{"name": "rows"}], presence=Presence.MISSING)
     assert [each.presence for each in red_hours(connection)] == [Presence.MISSING]
+
+
+def test_who_looked_before_an_hour_was_accepted_opens_no_incident_of_it_afterwards(
+    database: DatabaseUrls, connection: psycopg.Connection
+) -> None:
+    judge(connection, HOUR, "a")
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    def settle(own: psycopg.Connection) -> None:
+        settle_hours(own, Settings.read(), datetime.now(UTC), oldest_raw=timedelta(days=36_500))
+
+    with psycopg.connect(database["postgres_url"], autocommit=True) as other:
+        late = threading.Thread(target=settle, args=[other])
+        with settling(connection):
+            late.start()
+            wait_until(lambda: connection.execute(waits).fetchone() == (1,), 60, "the other one to wait")
+            accept_hour(connection, HOUR, by="ada", reason="a test bench")
+        late.join()
+    assert open_incidents(connection) == []
