@@ -8,6 +8,7 @@ What does not belong here: what makes each server what it is (`kafka.py`, `postg
 
 import argparse
 import fcntl
+import functools
 import logging
 import os
 import pwd
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -37,6 +39,7 @@ LOG_TAIL_LINES = 15
 PROGRESS_EVERY_S = 5.0
 _NOT_FOR_CLIENTS: Final = range(20_000, 32_768)  # Linux gives outgoing connections those from 32768 on
 _TRIES: Final = 100
+_OURS: Final[set[int]] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +79,12 @@ def free_port() -> int:
     """A port of the loopback that nobody listens on at the moment; a server that comes back will find it free.
 
     It is none of those that the system gives to outgoing connections: one of them would take the place of a server that
-    is down for a moment.
+    is down for a moment. Nor is it given again while we run, to us or to a program beside us: until a server listens on
+    it, it would look free to both.
     """
     for port in random.SystemRandom().sample(_NOT_FOR_CLIENTS, _TRIES):
+        if not _reserved(port):
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))
@@ -86,6 +92,25 @@ def free_port() -> int:
                 continue
             return port
     raise OSError(f"no port of {_TRIES} tried between {_NOT_FOR_CLIENTS.start} and {_NOT_FOR_CLIENTS.stop} is free")
+
+
+def _reserved(port: int) -> bool:
+    """Whether it is ours now: a lock on the byte of its number, in a file of this account, which our end releases."""
+    if port in _OURS:  # a lock keeps out other processes only
+        return False
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _OURS.add(port)
+    return True
+
+
+@functools.cache
+def _reservations() -> int:
+    """The open file; to close it would release all."""
+    path = Path(tempfile.gettempdir()) / f"flight-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def is_listening(port: int) -> bool:

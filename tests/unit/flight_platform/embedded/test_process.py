@@ -123,6 +123,23 @@ def test_no_outgoing_connection_takes_the_port_of_a_server_that_is_down() -> Non
         assert port not in {free_port() for _ in range(20)}
 
 
+def test_a_port_is_given_to_one_process_alone_while_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would find it free: nobody listens there yet."""
+    code = "import sys; from flight_platform.embedded.process import free_port; print(free_port()); sys.stdout.flush()"
+    words = [sys.executable, "-c", f"{code}; sys.stdin.read()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        monkeypatch.setattr(process, "_NOT_FOR_CLIENTS", range(port, port + 1))
+        monkeypatch.setattr(process, "_TRIES", 1)
+        with pytest.raises(OSError, match="is free"):
+            free_port()
+        other.communicate("")
+    assert free_port() == port
+    with pytest.raises(OSError, match="is free"):
+        free_port()
+
+
 def test_starting_twice_is_starting_once(tmp_path: Path) -> None:
     with Listener(tmp_path, free_port()) as server:
         pid = server.pid
