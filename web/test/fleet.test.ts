@@ -1,31 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { Position } from "../src/api";
 import { Fleet, GONE_S, opacityOf, placeOf, STRETCH_S } from "../src/fleet";
 import { project, velocity } from "../src/geo";
-
-const NOW = Date.parse("2026-01-31T12:00:00Z");
-
-function report(seconds: number, more: Partial<Position> = {}): Position {
-  return {
-    flight_id: "3c6444-697dd5a0",
-    icao24: "3c6444",
-    time: new Date(NOW + seconds * 1000).toISOString(),
-    latitude: 47,
-    longitude: 8,
-    altitude_ft: 35_000,
-    on_ground: false,
-    ground_speed_kt: 450,
-    track_deg: 90,
-    vertical_rate_fpm: 0,
-    callsign: "SWR1",
-    squawk: null,
-    emergency: null,
-    kind: "adsb",
-    source: "test",
-    ...more,
-  };
-}
+import { NOW, report } from "./reports";
 
 describe("Fleet", () => {
   it("moves an aircraft on as it flew, and no longer than that can be known", () => {

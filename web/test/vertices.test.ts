@@ -5,32 +5,15 @@ import { colourOf } from "../src/colours";
 import { type Aircraft, Fleet, placeOf, STRETCH_S } from "../src/fleet";
 import { project, shortWay } from "../src/geo";
 import { CORNERS, LAYOUT, Vertices, WORDS } from "../src/vertices";
+import { NOW, report } from "./reports";
 
-const NOW = Date.parse("2026-01-31T12:00:00Z");
 const ANCHOR = { ...project(47, 8), timeMs: NOW };
 
 function aircraft(ageS: number, more: Partial<Position> = {}): Aircraft {
   const fleet = new Fleet();
-  const report: Position = {
-    flight_id: "3c6444-697dd5a0",
-    icao24: "3c6444",
-    time: new Date(NOW - ageS * 1000).toISOString(),
-    latitude: 47.5,
-    longitude: 8.5,
-    altitude_ft: 35_000,
-    on_ground: false,
-    ground_speed_kt: 450,
-    track_deg: 90,
-    vertical_rate_fpm: 0,
-    callsign: "SWR1",
-    squawk: null,
-    emergency: null,
-    kind: "adsb",
-    source: "test",
-    ...more,
-  };
-  fleet.take([report], NOW);
-  return fleet.aircraft.get(report.flight_id)!;
+  const reported = report(-ageS, { latitude: 47.5, longitude: 8.5, ...more });
+  fleet.take([reported], NOW);
+  return fleet.aircraft.get(reported.flight_id)!;
 }
 
 /** The attribute of a corner, as the card reads it. */
