@@ -1,11 +1,14 @@
-"""A migrated database of the test's own, and heartbeats to put into it."""
+"""A migrated database of the test's own, and the last closed hour."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from dagster._core.storage.defs_state.base import set_defs_state_storage
 
+from checks.hours import last_closed
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.testing import DatabaseUrls, migrated_database
 
@@ -30,3 +33,13 @@ def nothing_of_an_instance_is_left() -> Iterator[None]:
     resolves definitions, in whatever file, would trip over."""
     with set_defs_state_storage(None):
         yield
+
+
+@pytest.fixture
+def newest() -> datetime:
+    """The last closed hour. Where the next is about to close, that is waited for: none closes while the test runs."""
+    before = last_closed(datetime.now(UTC))
+    while before != (after := last_closed(datetime.now(UTC) + timedelta(minutes=1))):
+        time.sleep(1)
+        before = last_closed(datetime.now(UTC))
+    return after

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -15,13 +15,11 @@ from assets.partitions import HOUR, key_of, range_tags
 from assets.quality import accept_red_hour, recheck_hours, verdicts
 from assets.resources import Platform
 from assets.sensors import closed_hours
-from flight_platform.history.partitions import ensure_hour, start_of_hour
+from flight_platform.history.partitions import ensure_hour
 from flight_platform.history.verdicts import may_compact
 from flight_platform.testing import DatabaseUrls
 
 pytestmark = pytest.mark.integration
-
-NEWEST = start_of_hour(datetime.now(UTC) - timedelta(minutes=10)) - HOUR  # the last closed one
 
 
 @pytest.fixture
@@ -75,14 +73,14 @@ def incidents(connection: psycopg.Connection) -> list[tuple[str, bool]]:
 
 
 def test_past_hours_are_looked_at_in_one_run_and_the_bad_one_is_red_until_it_is_accepted(
-    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection, tmp_path: Path
+    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection, newest: datetime, tmp_path: Path
 ) -> None:
-    hours = [NEWEST - n * HOUR for n in (2, 1, 0)]
+    hours = [newest - n * HOUR for n in (2, 1, 0)]
     fill(connection, hours[0])
     fill(connection, hours[1], altitude_ft=900_000)
     fill(connection, hours[2])
-    ensure_hour(connection, NEWEST - 5 * HOUR)  # from before anybody listened: a leaf with nothing in it says nothing
-    fill(connection, NEWEST + 2 * HOUR)  # not closed yet
+    ensure_hour(connection, newest - 5 * HOUR)  # from before anybody listened: a leaf with nothing in it says nothing
+    fill(connection, newest + 2 * HOUR)  # not closed yet
     (request,) = asked(instance, platform)
     assert isinstance(request, dg.RunRequest)
     assert request.tags == range_tags(hours[0], hours[-1])
@@ -134,9 +132,9 @@ def test_past_hours_are_looked_at_in_one_run_and_the_bad_one_is_red_until_it_is_
 
 
 def test_an_hour_without_rows_is_missing_empty_or_quiet_and_missing_ones_in_a_row_are_one_incident(
-    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
+    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection, newest: datetime
 ) -> None:
-    hours = [NEWEST - n * HOUR for n in (3, 2, 1, 0)]
+    hours = [newest - n * HOUR for n in (3, 2, 1, 0)]
     connection.execute("INSERT INTO ops.offsets VALUES ('flight.positions', 0, 10)")
     connection.execute(
         "INSERT INTO ops.ledger (topic, kafka_partition, from_offset, to_offset, written_at, records, rows, repeats,"
@@ -181,22 +179,22 @@ def test_an_hour_without_rows_is_missing_empty_or_quiet_and_missing_ones_in_a_ro
 
 
 def test_an_hour_that_was_mended_is_rechecked_and_the_checks_say_so(
-    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection
+    platform: Platform, instance: dg.DagsterInstance, connection: psycopg.Connection, newest: datetime
 ) -> None:
-    fill(connection, NEWEST, altitude_ft=900_000)
-    look(instance, platform, NEWEST, NEWEST)
+    fill(connection, newest, altitude_ft=900_000)
+    look(instance, platform, newest, newest)
     connection.execute("UPDATE history.positions SET altitude_ft = 1000")
-    at = NEWEST.isoformat()
+    at = newest.isoformat()
     config = {"ops": {"recheck": {"config": {"from_hour": at, "to_hour": at}}}}
     done = recheck_hours.execute_in_process(instance=instance, resources={"platform": platform}, run_config=config)
     assert done.success
-    assert incidents(connection) == [(f"hour:{NEWEST:%Y-%m-%dT%H}", False)]
-    assert may_compact(connection, NEWEST)
+    assert incidents(connection) == [(f"hour:{newest:%Y-%m-%dT%H}", False)]
+    assert may_compact(connection, newest)
     # Judged outside of the asset: the sensor brings it to the asset's checks, once.
     told = verdicts(dg.build_sensor_context(instance=instance, resources={"platform": platform}))
     assert isinstance(told, dg.SensorResult)
     events = [event for event in told.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
-    assert {event.partition for event in events} == {key_of(NEWEST)}
+    assert {event.partition for event in events} == {key_of(newest)}
     passed = {event.check_name: event.passed for event in events}
     assert passed == {"positions": True, "volume": True, "refused": True, "complete": False}
     again = verdicts(dg.build_sensor_context(instance=instance, resources={"platform": platform}))

@@ -1,22 +1,19 @@
 """`flight hours` and `flight gaps` on a real database: what they say, what they change, and how they end."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from cli.main import main
-from flight_platform.history.partitions import HOUR, start_of_hour
+from flight_platform.history.partitions import HOUR
 from flight_platform.history.verdicts import may_compact
 from flight_platform.testing import DatabaseUrls
 from tests.integration.dagster.test_hours import fill, incidents
 
 pytestmark = pytest.mark.integration
-
-NEWEST = start_of_hour(datetime.now(UTC) - timedelta(minutes=10)) - HOUR
-TEXT = f"{NEWEST:%Y-%m-%dT%H:%MZ}"
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +31,19 @@ def flight(*arguments: str) -> int:
 
 
 def test_a_red_hour_is_listed_accepted_mended_and_rechecked(
-    connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+    connection: psycopg.Connection, newest: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(connection, NEWEST, altitude_ft=900_000)
-    assert flight("hours", "recheck", TEXT) == 0
+    text = f"{newest:%Y-%m-%dT%H:%MZ}"
+    fill(connection, newest, altitude_ft=900_000)
+    assert flight("hours", "recheck", text) == 0
     assert "red  altitude_ft is possible: 1 of 20 rows are not" in capsys.readouterr().out
     assert flight("hours", "list", "--red", "--json") == 0
     (listed,) = json.loads(capsys.readouterr().out)
     assert (listed["verdict"], listed["rows"], listed["failures"][0]["check"]) == ("red", 20, "positions")
     assert [is_open for _, is_open in incidents(connection)] == [True]
 
-    assert flight("hours", "accept", TEXT, "--by", "ada", "--reason", "a test bench") == 0
-    assert may_compact(connection, NEWEST)
+    assert flight("hours", "accept", text, "--by", "ada", "--reason", "a test bench") == 0
+    assert may_compact(connection, newest)
     assert [is_open for _, is_open in incidents(connection)] == [False]
     capsys.readouterr()
     assert flight("hours", "list") == 0
@@ -54,21 +52,22 @@ def test_a_red_hour_is_listed_accepted_mended_and_rechecked(
     assert json.loads(capsys.readouterr().out) == []
 
     connection.execute("UPDATE history.positions SET altitude_ft = 1000")
-    assert flight("hours", "recheck", TEXT, TEXT, "--json") == 0
+    assert flight("hours", "recheck", text, text, "--json") == 0
     assert [answer["passed"] for answer in json.loads(capsys.readouterr().out)] == [True]
-    assert flight("hours", "accept", TEXT, "--reason", "why not") == 1
+    assert flight("hours", "accept", text, "--reason", "why not") == 1
     assert "is not red" in capsys.readouterr().err
 
 
 def test_gaps_says_what_is_missing_and_lists_losses(
-    connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+    connection: psycopg.Connection, newest: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(connection, NEWEST)
+    text = f"{newest:%Y-%m-%dT%H:%MZ}"
+    fill(connection, newest)
     connection.execute(
         "INSERT INTO ops.gaps (hop, source, from_time, to_time, reason) VALUES ('source', 'roof', %s, %s, 'away')",
-        [NEWEST, NEWEST + timedelta(minutes=1)],
+        [newest, newest + timedelta(minutes=1)],
     )
-    span = ("--from", TEXT, "--to", f"{NEWEST + HOUR:%Y-%m-%dT%H:%MZ}")
+    span = ("--from", text, "--to", f"{newest + HOUR:%Y-%m-%dT%H:%MZ}")
     assert flight("gaps", *span, "--json") == 1
     told = json.loads(capsys.readouterr().out)
     (hour,) = told["hours"]
