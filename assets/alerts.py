@@ -15,8 +15,8 @@ import dagster as dg
 
 from assets.failing import failed_runs
 from assets.resources import Platform
-from flight_platform import alerts, conditions, credentials, freshness, outbox, refusals
-from flight_platform.alerts import Alert
+from flight_platform.watch import alerts, conditions, credentials, freshness, outbox, refusals
+from flight_platform.watch.alerts import Alert
 
 
 @dg.sensor(

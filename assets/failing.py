@@ -12,8 +12,8 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 
-from flight_platform.alerts import Alert
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert
 
 SENSOR: Final = "sensor"  # the kind of incidents about sensors and schedules
 TELLER: Final = "tell"  # the sensor that tells people: where it fails, nobody hears of that

@@ -23,9 +23,9 @@ from assets.partitions import key_of, range_tags
 from assets.resources import Platform
 from assets.schedules import AIRPORTS_KEY, is_busy, load_airports, look_at_hours
 from assets.streams import ASSET_OF, CHECK, STREAMS, hops_of
-from flight_platform import alerts, freshness, watchman
-from flight_platform.freshness import Hop, Sighting
 from flight_platform.names import Stage
+from flight_platform.watch import alerts, freshness, watchman
+from flight_platform.watch.freshness import Hop, Sighting
 
 _STARTED_AT: Final = datetime.now(UTC)
 _COUNTED_TWICE: Final = frozenset({"batches", "late", "filled"})  # what a stage counts beside its records

@@ -11,8 +11,8 @@ from typing import Final
 import dagster as dg
 
 from assets.resources import Platform
-from flight_platform.alerts import open_stalls
 from flight_platform.names import Stage
+from flight_platform.watch.alerts import open_stalls
 
 REPORTS: Final = dg.AssetKey(["kafka", "reports"])
 POSITIONS: Final = dg.AssetKey(["kafka", "positions"])

@@ -24,7 +24,6 @@ from checks.positions import judge_rows
 from checks.reconciliation import contradictions, unproved
 from checks.thresholds import Hour, thresholds
 from checks.volume import Usual, bounds, presence, usual
-from flight_platform.alerts import Changes
 from flight_platform.history.hour_alerts import settle_hours
 from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.progress import Progress
@@ -34,6 +33,7 @@ from flight_platform.history.sql import query
 from flight_platform.history.verdicts import Presence, list_verdicts, record_verdict
 from flight_platform.names import TOPIC_POSITIONS
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Changes
 
 _LOCK: Final = 0x6A75646765  # of ops.judged_hour, for the session ("judge" in ASCII)
 _SORT_MEMORY: Final = "128MB"

@@ -11,8 +11,8 @@ from typing import Any, Final
 import psycopg
 
 from checks.expectations import Verdict
-from flight_platform.alerts import Alert, receivers, settle
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert, receivers, settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,11 @@ import psycopg
 
 from flight_platform.codec import unix_ms
 from flight_platform.errors import FlightError
-from flight_platform.heartbeats import SourceFacts
 from flight_platform.history.progress import progress
 from flight_platform.history.sql import query
 from flight_platform.names import BACKFILL_SUFFIX
 from flight_platform.settings import Settings
+from flight_platform.watch.heartbeats import SourceFacts
 from streaming import feed
 from streaming.sources.base import Batch, Source, record_format
 

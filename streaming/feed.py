@@ -20,7 +20,6 @@ import structlog
 
 from flight_platform import kafka
 from flight_platform.codec import encode_all, to_record
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
 from flight_platform.model import Position, address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Reason, Stage
@@ -31,6 +30,7 @@ from flight_platform.telemetry import (
     INGEST_RECORDS,
     configure_logging,
 )
+from flight_platform.watch.heartbeats import Heartbeat
 from streaming.blocklist import BlockList, Gate
 from streaming.dead_letters import Refusals, letter
 from streaming.outlet import PRODUCER_BOUNDS, Outlet, Record, StoppedError

@@ -34,7 +34,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from flight_platform import kafka
 from flight_platform.codec import Array, Columns, decode_columns
 from flight_platform.errors import ServerUnavailableError
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
 from flight_platform.live.newest import Newest
 from flight_platform.live.writer import LiveWriter, Mask
@@ -49,7 +48,8 @@ from flight_platform.telemetry import (
     CONSUMER_WATERMARK,
     E2E_LATENCY,
 )
-from flight_platform.watermarks import advance, newest_by_source
+from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.watermarks import advance, newest_by_source
 from streaming.process import running
 
 log = structlog.get_logger()

@@ -32,9 +32,9 @@ from typing import Final, NamedTuple
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import NOTE_HOLDING
 from flight_platform.telemetry import INGEST_HELD, INGEST_OVERFLOWED
+from flight_platform.watch.heartbeats import Heartbeat
 from streaming.spool import Frame, Place, Spool
 
 log = structlog.get_logger()

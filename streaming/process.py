@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import structlog
 
 from flight_platform.collector import collecting_seldom
-from flight_platform.dependencies import watched
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.targets import announced, metrics_port
 from flight_platform.telemetry import configure_logging, serve_metrics
-from flight_platform.watchman import Deputy
+from flight_platform.watch.dependencies import watched
+from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.watchman import Deputy
 
 log = structlog.get_logger()
 

@@ -24,7 +24,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from flight_platform import kafka
 from flight_platform.codec import TrackingRow, decode, decode_reports, stamp_flight_id
 from flight_platform.errors import InvalidIdentifierError, UndecodableError
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
 from flight_platform.model import address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Reason, Stage
@@ -38,7 +37,8 @@ from flight_platform.telemetry import (
     CONSUMER_WATERMARK,
     E2E_LATENCY,
 )
-from flight_platform.watermarks import advance
+from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.watermarks import advance
 from streaming.dead_letters import Refusals, letter_of_report
 from streaming.process import running
 from streaming.tracker_restore import STATE_EVERY_MS, restore

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import psycopg
 
-from flight_platform.alerts import Alert, Changes, receivers, settle, settling
 from flight_platform.history.partitions import HOUR
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import Presence, RedHour, red_hours
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert, Changes, receivers, settle, settling
 
 HOUR_KIND: Final = "hour"  # keys of incidents: hour:2026-01-31T22
 COMPACTION_KIND: Final = "compaction"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flight_platform.errors import UndecodableError
-from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
 from flight_platform.names import Reason
+from flight_platform.watch.heartbeats import SourceFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

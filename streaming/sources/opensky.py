@@ -14,8 +14,8 @@ import structlog
 from pydantic import SecretStr
 
 from flight_platform.errors import SettingsError, UndecodableError
-from flight_platform.heartbeats import SourceFacts
 from flight_platform.names import Reason
+from flight_platform.watch.heartbeats import SourceFacts
 from streaming.sources import clock, fields, kinds
 from streaming.sources.base import Batch, Refused, Source, exception_text
 from streaming.sources.credits import Budget, cost_of

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import structlog
 
 from flight_platform.errors import SettingsError, UndecodableError
-from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
 from flight_platform.names import Reason
 from flight_platform.telemetry import INGEST_RECORDS
+from flight_platform.watch.heartbeats import SourceFacts
 from streaming.sources import clock, fields, kinds
 from streaming.sources.base import Batch, Refused, Source, exception_text
 from streaming.sources.http import Http, seconds

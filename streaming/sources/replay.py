@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from flight_platform.errors import SettingsError
-from flight_platform.heartbeats import SourceFacts
 from flight_platform.model import Position
+from flight_platform.watch.heartbeats import SourceFacts
 from streaming.sources import clock, kinds
 from streaming.sources.base import Batch, Source
 from streaming.sources.recordings import Recording, open_recording

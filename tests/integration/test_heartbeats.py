@@ -12,12 +12,12 @@ from prometheus_client import REGISTRY
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
-from flight_platform.freshness import sign_of_life
-from flight_platform.heartbeats import Heartbeat, SourceFacts
-from flight_platform.holes import Holes
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import migrated_database, wait_until
+from flight_platform.watch.freshness import sign_of_life
+from flight_platform.watch.heartbeats import Heartbeat, SourceFacts
+from flight_platform.watch.holes import Holes
 
 pytestmark = pytest.mark.integration
 

@@ -16,16 +16,16 @@ from prometheus_client import start_http_server
 
 from cli.monitoring import configure
 from cli.programs import ALERTMANAGER, PROMETHEUS, ROOT, Program, programs
-from flight_platform import alertmanager
-from flight_platform.dependencies import watched
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.history.migrate import migrate
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.targets import announced
 from flight_platform.testing import wait_until
+from flight_platform.watch import alertmanager
+from flight_platform.watch.dependencies import watched
+from flight_platform.watch.heartbeats import Heartbeat
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(200), pytest.mark.alone]
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from flight_platform.alerts import Alert, open_stalls, settle
-from flight_platform.freshness import Cause, Stall
 from flight_platform.names import Stage
-from flight_platform.outbox import deliver, resend
 from flight_platform.testing import DatabaseUrls
+from flight_platform.watch.alerts import Alert, open_stalls, settle
+from flight_platform.watch.freshness import Cause, Stall
+from flight_platform.watch.outbox import deliver, resend
 from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import Receiver, receiver
 

@@ -15,11 +15,11 @@ import pytest
 from psycopg import sql
 
 from flight_platform.embedded.postgres import EmbeddedPostgres
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.history.partitions import list_hours
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
+from flight_platform.watch.heartbeats import Heartbeat
 
 pytestmark = [pytest.mark.integration, pytest.mark.acceptance, pytest.mark.alone]
 

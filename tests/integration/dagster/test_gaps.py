@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from flight_platform import conditions
 from flight_platform.history.offsets import Span, start_offsets
+from flight_platform.watch import conditions
 from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.watched import Watch
 

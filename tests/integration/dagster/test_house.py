@@ -28,10 +28,11 @@ from assets.failing import failed_runs, failing_ticks
 from assets.resources import Platform
 from assets.sensors import heartbeats
 from cli.programs import ROOT
-from flight_platform import credentials, edge
+from flight_platform import edge
 from flight_platform.history.partitions import ensure_ahead
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls
+from flight_platform.watch import credentials
 from tests.certificates import self_signed
 from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import receiver
@@ -130,9 +131,9 @@ def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_th
         assert open_keys(connection) == []
         run(fails=True)
         beats(refused=500, concerns={"credentials": "401: the account is refused", "credits": "429: they are spent"})
-        monkeypatch.setattr("flight_platform.conditions.list_hours", lambda _: [])
+        monkeypatch.setattr("flight_platform.watch.conditions.list_hours", lambda _: [])
         usage = type("Usage", (), {"free": 1_000_000_000, "total": 100_000_000_000})
-        monkeypatch.setattr("flight_platform.conditions.shutil.disk_usage", lambda _: usage)
+        monkeypatch.setattr("flight_platform.watch.conditions.shutil.disk_usage", lambda _: usage)
         edge.home(platform.settings()).mkdir()
         edge.keys_file(platform.settings()).write_text(
             f"aa bern:9:client:2026-01-01::{datetime.now(UTC).date() + timedelta(days=3)}\n"

@@ -9,14 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from flight_platform import alerts, outbox
 from flight_platform.codec import unix_ms
-from flight_platform.freshness import Cause, Stall
 from flight_platform.names import Stage
-from flight_platform.outage import Outage, folder_of
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
-from flight_platform.watchman import Deputy
+from flight_platform.watch import alerts, outbox
+from flight_platform.watch.freshness import Cause, Stall
+from flight_platform.watch.outage import Outage, folder_of
+from flight_platform.watch.watchman import Deputy
 from tests.integration.dagster.incidents import database, file_database
 from tests.integration.dagster.receivers import receiver
 from tests.integration.dagster.watched import SETTINGS, Watch, at

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
-from flight_platform import watchman
-from flight_platform.freshness import Memory
 from flight_platform.settings import Settings
+from flight_platform.watch import watchman
+from flight_platform.watch.freshness import Memory
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SETTINGS = Settings.read(stall_threshold_s=15)

@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from flight_platform.alerts import open_incidents, settling
 from flight_platform.errors import FlightError
 from flight_platform.history.hour_alerts import settle_hours
 from flight_platform.history.verdicts import (
@@ -21,6 +20,7 @@ from flight_platform.history.verdicts import (
 )
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
+from flight_platform.watch.alerts import open_incidents, settling
 
 pytestmark = pytest.mark.integration
 

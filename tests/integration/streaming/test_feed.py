@@ -15,15 +15,16 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from flight_platform import freshness, kafka
+from flight_platform import kafka
 from flight_platform.codec import decode
 from flight_platform.embedded.kafka import EmbeddedKafka
 from flight_platform.embedded.postgres import EmbeddedPostgres
 from flight_platform.embedded.process import free_port
-from flight_platform.freshness import Cause
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, migrated_database, wait_until
+from flight_platform.watch import freshness
+from flight_platform.watch.freshness import Cause
 from tests.feeds import Receiver, feeding
 from tests.processes import new_settings, records
 

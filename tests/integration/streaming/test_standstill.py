@@ -10,13 +10,13 @@ from confluent_kafka import Producer
 from flight_platform import kafka
 from flight_platform.embedded.process import free_port
 from flight_platform.embedded.tile38 import EmbeddedLive
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.layout import LayoutWatch
 from flight_platform.live.writer import LiveWriter
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
-from flight_platform.standstill import SHORT_S, Standstill
 from flight_platform.testing import wait_until
+from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.standstill import SHORT_S, Standstill
 from streaming.live import LiveConsumer
 from streaming.track import Tracker
 from tests.processes import new_settings

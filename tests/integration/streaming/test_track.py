@@ -7,13 +7,14 @@ from time import monotonic
 import psycopg
 import pytest
 
-from flight_platform import freshness, kafka
+from flight_platform import kafka
 from flight_platform.codec import decode, encode
 from flight_platform.kafka import headers_of, partition_of
 from flight_platform.model import Position, address_of, format_flight_id
 from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Header, Reason
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
+from flight_platform.watch import freshness
 from streaming.feed import report_of
 from streaming.tracking import Aircraft, Outcome
 from tests.processes import new_settings, records, send_reports, stage

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from assets.sensors import Cursor, asset_changes, asset_reports
-from flight_platform.freshness import Cause, Hop, Memory, Pulse, Sighting, Stall
 from flight_platform.names import Stage
+from flight_platform.watch.freshness import Cause, Hop, Memory, Pulse, Sighting, Stall
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

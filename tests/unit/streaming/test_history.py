@@ -12,11 +12,11 @@ from confluent_kafka import OFFSET_END, KafkaError, TopicPartition
 from structlog.testing import capture_logs
 
 from flight_platform.errors import FencedError
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.history.offsets import Span
 from flight_platform.history.writer import Batch, Prepared, Written
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.watch.heartbeats import Heartbeat
 from streaming import history
 from streaming.process import Process
 

@@ -9,12 +9,12 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from flight_platform.codec import Columns, encode
 from flight_platform.errors import ServerUnavailableError
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.kafka import partition_of
 from flight_platform.layout import Layout
 from flight_platform.model import Position
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.watch.heartbeats import Heartbeat
 from streaming.live import LiveConsumer
 from tests.integration.live.samples import sample
 

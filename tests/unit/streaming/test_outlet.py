@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError
 
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import NOTE_HOLDING, Stage
 from flight_platform.settings import Settings
 from flight_platform.testing import wait_until
+from flight_platform.watch.heartbeats import Heartbeat
 from streaming import outlet as module
 from streaming.outlet import Outlet, Record, StoppedError, pack, unpack
 from streaming.spool import Spool

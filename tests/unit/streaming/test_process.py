@@ -5,7 +5,7 @@ from pathlib import Path
 from flight_platform.embedded.process import free_port
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
-from flight_platform.watchman import Deputy
+from flight_platform.watch.watchman import Deputy
 from streaming.process import running
 
 

@@ -16,11 +16,11 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from flight_platform.alerts import Alert
-from flight_platform.freshness import Hop
 from flight_platform.history.partitions import list_hours, start_of_hour
 from flight_platform.history.sql import query
 from flight_platform.names import Stage
+from flight_platform.watch.alerts import Alert
+from flight_platform.watch.freshness import Hop
 
 AHEAD_DAYS: Final = 3  # a weekend in which nobody looks
 FILLING: Final = (0.10, 20e9)  # free share and bytes: a large disk is not full at 10 %

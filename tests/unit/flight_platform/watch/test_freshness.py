@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flight_platform.codec import unix_ms
-from flight_platform.freshness import Beat, Memory, judge
 from flight_platform.names import NOTE_HOLDING
-from flight_platform.standstill import SHORT_S
+from flight_platform.watch.freshness import Beat, Memory, judge
+from flight_platform.watch.standstill import SHORT_S
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG_AGO = datetime(2018, 8, 1, tzinfo=UTC)  # what a recording tells of

@@ -14,12 +14,12 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from flight_platform import alerts, freshness
-from flight_platform.alerts import Alert, Event
-from flight_platform.freshness import Beat, Memory
 from flight_platform.names import BACKFILL_SUFFIX, Stage
-from flight_platform.outage import Outage, State, folder_of
 from flight_platform.settings import Settings
+from flight_platform.watch import alerts, freshness
+from flight_platform.watch.alerts import Alert, Event
+from flight_platform.watch.freshness import Beat, Memory
+from flight_platform.watch.outage import Outage, State, folder_of
 
 log = structlog.get_logger()
 

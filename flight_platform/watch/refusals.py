@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from flight_platform.alerts import Alert
-from flight_platform.freshness import Hop
 from flight_platform.names import Reason, Stage
+from flight_platform.watch.alerts import Alert
+from flight_platform.watch.freshness import Hop
 
 TIMES_USUAL: Final = 4.0
 LEAST_SHARE: Final = 0.02  # below it nobody is called, however good a source is used to be

@@ -1,6 +1,6 @@
 """What a consumer says of partitions in which it does not get on."""
 
-from flight_platform.standstill import SHORT_S, Standstill, told
+from flight_platform.watch.standstill import SHORT_S, Standstill, told
 
 
 class Clock:

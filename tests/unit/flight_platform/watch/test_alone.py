@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flight_platform.alerts import Event
-from flight_platform.heartbeats import Heartbeat
 from flight_platform.names import Stage
-from flight_platform.outage import Outage, State, folder_of
 from flight_platform.settings import Settings
-from flight_platform.watch_alone import Alone
+from flight_platform.watch.alerts import Event
+from flight_platform.watch.alone import Alone
+from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.outage import Outage, State, folder_of
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 BEATS: dict[str, Any] = {

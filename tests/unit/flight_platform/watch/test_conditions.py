@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flight_platform.conditions import concerns, disk, disk_state, stores
-from flight_platform.freshness import Hop
+from flight_platform.watch.conditions import concerns, disk, disk_state, stores
+from flight_platform.watch.freshness import Hop
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def test_a_disk_is_full_when_both_its_share_and_its_bytes_are_small(
 
 def test_a_disk_that_fills_is_told_with_what_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = type("Usage", (), {"free": 1_000_000_000, "total": 100_000_000_000})
-    monkeypatch.setattr("flight_platform.conditions.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("flight_platform.watch.conditions.shutil.disk_usage", lambda _: usage)
     (alert,) = disk(tmp_path, NOW)
     assert (alert.key, alert.severity) == ("disk:full", "critical")
     assert "1.0 GB left of 100 GB" in alert.summary

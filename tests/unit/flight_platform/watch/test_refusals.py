@@ -1,7 +1,7 @@
 """When a share of refusals is unusual: a source is compared with itself."""
 
-from flight_platform.freshness import Hop
-from flight_platform.refusals import Tally, alerts_of, counted, follow, from_json, to_json
+from flight_platform.watch.freshness import Hop
+from flight_platform.watch.refusals import Tally, alerts_of, counted, follow, from_json, to_json
 
 LOOK_S = 30
 

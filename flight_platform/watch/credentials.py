@@ -10,9 +10,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from flight_platform import edge
-from flight_platform.alerts import Alert
 from flight_platform.history.sql import query
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert
 
 KIND: Final = "credentials"
 EXPIRES_WITHIN: Final = timedelta(days=14)

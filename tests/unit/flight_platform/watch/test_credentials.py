@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flight_platform import edge
-from flight_platform.credentials import certificate, keys
 from flight_platform.settings import Settings
+from flight_platform.watch.credentials import certificate, keys
 from tests.certificates import self_signed
 
 NOW = datetime.now(UTC)

@@ -20,10 +20,10 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from flight_platform.freshness import Cause, Stall
 from flight_platform.history.sql import query
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.watch.freshness import Cause, Stall
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flight_platform.alertmanager import LIFE, _reached, as_alert, is_one, post
+from flight_platform.watch.alertmanager import LIFE, _reached, as_alert, is_one, post
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = SINCE + timedelta(minutes=1)

@@ -17,10 +17,10 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from flight_platform import alertmanager, alerts
-from flight_platform.alerts import digest, open_incidents
 from flight_platform.history.sql import query
 from flight_platform.settings import Settings
+from flight_platform.watch import alertmanager, alerts
+from flight_platform.watch.alerts import digest, open_incidents
 
 log = structlog.get_logger()
 

@@ -21,11 +21,11 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from flight_platform import standstill
-from flight_platform.heartbeats import PATIENCE_PERIODS, resident_bytes
 from flight_platform.history.sql import query
 from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, TOPIC_POSITIONS, TOPIC_REPORTS, Stage
-from flight_platform.watermarks import advance
+from flight_platform.watch import standstill
+from flight_platform.watch.heartbeats import PATIENCE_PERIODS, resident_bytes
+from flight_platform.watch.watermarks import advance
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flight_platform.alerts import Alert, digest, receivers
-from flight_platform.freshness import Cause, Stall
 from flight_platform.names import Stage
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert, digest, receivers
+from flight_platform.watch.freshness import Cause, Stall
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_a_partition_that_stands_still_is_no_hop_that_has_stopped_and_has_advice
     made = Alert.of(stall)
     assert (made.key, made.summary) == ("stall:track", "track does not get on in a part: partition 3")
     assert "transaction" in made.to_do
-    page = (Path(__file__).parents[3] / "docs" / "runbooks" / f"{made.runbook}.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "runbooks" / f"{made.runbook}.md").read_text()
     assert "`partition_stuck`" in page
 
 
@@ -57,7 +57,7 @@ def test_each_hop_has_its_advice(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stage", Stage)
 def test_each_hop_has_its_runbook(stage: Stage) -> None:
-    assert (Path(__file__).parents[3] / "docs" / "runbooks" / f"{alert(stage).runbook}.md").is_file()
+    assert (Path(__file__).parents[4] / "docs" / "runbooks" / f"{alert(stage).runbook}.md").is_file()
 
 
 def test_alertmanager_is_told_where_there_is_one_and_each_receiver_where_there_is_none() -> None:

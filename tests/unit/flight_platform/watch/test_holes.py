@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight_platform.holes import Hole, Holes
+from flight_platform.watch.holes import Hole, Holes
 
 # What a stretch lasts and what passes before it, ms; or the oldest is taken to write it, or what was taken is written.
 STEPS = st.lists(

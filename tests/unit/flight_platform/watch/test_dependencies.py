@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from flight_platform.dependencies import kafka_answers, live_answers
+from flight_platform.watch.dependencies import kafka_answers, live_answers
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def test_a_live_server_answers_be_it_that_it_wants_a_password(said: bytes) -> No
 
 
 def test_a_server_that_hangs_does_not_answer_though_it_takes_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flight_platform.dependencies._PATIENCE_S", 0.1)
+    monkeypatch.setattr("flight_platform.watch.dependencies._PATIENCE_S", 0.1)
     for check in (kafka_answers, live_answers):
         with server(lambda _: None) as hung, pytest.raises(TimeoutError):
             check(hung)

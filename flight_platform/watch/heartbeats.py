@@ -23,11 +23,11 @@ from importlib.resources import files
 import psycopg
 import structlog
 
-from flight_platform.holes import Holes
 from flight_platform.names import BACKFILL_SUFFIX, Stage
 from flight_platform.settings import Settings
-from flight_platform.standstill import Standstill
 from flight_platform.telemetry import DEPENDENCY_UP, SOURCE_WATERMARK, WATCHMAN_AGE
+from flight_platform.watch.holes import Holes
+from flight_platform.watch.standstill import Standstill
 
 log = structlog.get_logger()
 

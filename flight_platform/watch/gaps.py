@@ -16,9 +16,9 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from flight_platform.freshness import Cause, Hop, Sighting
 from flight_platform.history.sql import query
 from flight_platform.names import Stage
+from flight_platform.watch.freshness import Cause, Hop, Sighting
 
 _LOST_BY: Final = {Cause.SOURCE_STALLED: "source_away", Cause.FEED_DEAD: "feed_away"}
 _REASONS: Final = {

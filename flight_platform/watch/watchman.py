@@ -6,7 +6,7 @@
 Dagster's sensor `heartbeats` is the watchman. While it is silent, the processes of the data plane stand in for it, so
 that a stall which begins and ends meanwhile is an incident like any other, and what it lost a gap. Each of them looks
 all the time (a row a process each five seconds) and so knows what has moved; they act only then, one at a time. While
-Postgres is away, and Dagster with it, they look at files in its place (`watch_alone.py`).
+Postgres is away, and Dagster with it, they look at files in its place (`alone.py`).
 """
 
 import threading
@@ -19,11 +19,11 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from flight_platform import alerts, freshness, gaps, outbox
-from flight_platform.alerts import Changes
-from flight_platform.freshness import Memory, Sighting
 from flight_platform.settings import Settings
-from flight_platform.watch_alone import LOOK_S, Alone
+from flight_platform.watch import alerts, freshness, gaps, outbox
+from flight_platform.watch.alerts import Changes
+from flight_platform.watch.alone import LOOK_S, Alone
+from flight_platform.watch.freshness import Memory, Sighting
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@
     state.json        what the last look has left for the next one, whichever process takes that
     events.jsonl      what has opened and what is over, in order: told Postgres when it is back
 
-One process looks at a time (a lock that its end releases). Nothing here judges: that is the matter of `watch_alone.py`.
+One process looks at a time (a lock that its end releases). Nothing here judges: that is the matter of `alone.py`.
 """
 
 import fcntl
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from flight_platform.alerts import Alert, Event
-from flight_platform.freshness import Beat, Memory
 from flight_platform.settings import Settings
+from flight_platform.watch.alerts import Alert, Event
+from flight_platform.watch.freshness import Beat, Memory
 
 _MOMENTS: Final = frozenset({"started_at", "beat_at", "watermark", "source_clock", "since", "last_good", "at"})
 _OBJECTS: Final = frozenset({"watermarks", "counters", "concerns"})  # JSON in the row of a heartbeat

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flight_platform.outbox import message
+from flight_platform.watch.outbox import message
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
