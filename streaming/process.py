@@ -13,7 +13,7 @@ from flight_platform.names import Stage
 from flight_platform.settings import Settings
 from flight_platform.targets import announced, metrics_port
 from flight_platform.telemetry import configure_logging, serve_metrics
-from flight_platform.watch.dependencies import watched
+from flight_platform.watch import dependencies, unread
 from flight_platform.watch.heartbeats import Heartbeat
 from flight_platform.watch.watchman import Deputy
 
@@ -48,7 +48,12 @@ def running(settings: Settings, stage: Stage, *, source: str = "") -> Iterator[P
     log.info("started", metrics_port=beat.metrics_port)
     failed = True
     try:
-        with collecting_seldom(), watched(settings), announced(settings, stage, beat.metrics_port):
+        with (
+            collecting_seldom(),
+            dependencies.watched(settings),
+            unread.watched(settings, beat),
+            announced(settings, stage, beat.metrics_port),
+        ):
             yield Process(stop, beat)
         failed = False
     finally:

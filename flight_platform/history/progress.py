@@ -41,7 +41,7 @@ def progress(settings: Settings, connection: psycopg.Connection[Any], *, patienc
     try:
         with closing(_client(settings)) as client:
             asked_at = datetime.now(UTC)
-            untracked = _first_unread(client, settings.topic(TOPIC_REPORTS), _tracked(settings, client))
+            untracked = first_unread(client, settings.topic(TOPIC_REPORTS), _tracked(settings, client))
             ends = _ends(client, settings.topic(TOPIC_POSITIONS))
             behind = _wait_for_history(settings, connection, client, ends, patience_s)
     except KafkaException as error:
@@ -80,7 +80,7 @@ def _wait_for_history(
         known = dict(connection.execute(query("offsets_of_topic"), {"topic": topic}).fetchall())
         # Where a log is empty there is nothing that history could know of it.
         short = {n: known.get(n, OFFSET_BEGINNING) for n, end in ends.items() if known.get(n, 0) < end}
-        unread = _first_unread(client, topic, short)
+        unread = first_unread(client, topic, short)
         behind = sorted(number for number, (offset, _) in unread.items() if offset < ends[number])
         if not behind or time.monotonic() > deadline:
             return behind
@@ -101,7 +101,7 @@ def _ends(client: Consumer, topic: str) -> dict[int, int]:
     }
 
 
-def _first_unread(client: Consumer, topic: str, starts: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+def first_unread(client: Consumer, topic: str, starts: Mapping[int, int]) -> dict[int, tuple[int, int]]:
     """Offset and append time (Unix ms) of the first record from each start on; no entry where there is none."""
     found: dict[int, tuple[int, int]] = {}
     waiting, deadline = set(starts), time.monotonic() + _ANSWER_S

@@ -39,7 +39,7 @@ _TO_DO: Final[dict[Stage, str]] = {
     Stage.HISTORY: "Look at the log of history; start it again (`flight up`). It goes on where it stopped.",
 }
 _TO_DO_OF_A_PARTITION: Final = (
-    "Ask Kafka who leads the partition and which transaction hangs (the runbook has the commands); nothing is lost."
+    "Ask Kafka who has the partition, who leads it and which transaction hangs (the runbook has it); nothing is lost."
 )
 
 

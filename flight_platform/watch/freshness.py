@@ -102,6 +102,7 @@ class Hop:
     standing: Mapping[int, float] = field(
         default_factory=dict
     )  # of a consumer: partitions that stand still, since when
+    unread: Mapping[int, float] = field(default_factory=dict)  # of these, those of which only others say so
 
     @property
     def alive(self) -> bool:
@@ -462,6 +463,7 @@ def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
         for outcome, count in beat.counters.items():
             counters[outcome] = counters.get(outcome, 0) + count
     lags = [beat.lag_records for beat in living if beat.lag_records is not None]
+    standing, unread = _standing(living, standstill.OWN), _standing(living, standstill.UNREAD)
     return Hop(
         name=name,
         processes=len(living),
@@ -476,8 +478,19 @@ def _hop(name: str, beats: Sequence[Beat], at: float) -> Hop:
         repeatable=newest.repeatable,
         period_s=max((beat.period_s for beat in living if beat.period_s), default=None),
         concerns={kind: text for beat in living for kind, text in beat.concerns.items()},
-        standing={n: b.beat_at.timestamp() - s for b in living for n, s in standstill.told(b.concerns).items()},
+        standing=unread | standing,
+        unread={number: since for number, since in unread.items() if number not in standing},
     )
+
+
+def _standing(beats: Sequence[Beat], kind: str) -> dict[int, float]:
+    """Since when each partition stands still, by whoever has seen it first."""
+    since: dict[int, float] = {}
+    for beat in beats:
+        for number, seconds in standstill.told(beat.concerns, kind).items():
+            at = beat.beat_at.timestamp() - seconds
+            since[number] = min(at, since.get(number, at))
+    return since
 
 
 def _merge(name: str, hops: Sequence[Hop]) -> Hop:
@@ -510,8 +523,11 @@ def _passed_on(live: Hop, history: Hop) -> dict[str, Hop]:
 
 
 def _shared(live: Hop, history: Hop) -> dict[int, float]:
-    """The partitions that stand still for both readers of `flight.positions`: what holds them back lies before both."""
-    both = live.standing.keys() & history.standing.keys()
+    """The partitions that stand still for both readers of `flight.positions`: what holds them back lies before both.
+
+    Not so where one of them has no process for it: a transaction that hangs is not to be seen from outside.
+    """
+    both = (live.standing.keys() - live.unread) & (history.standing.keys() - history.unread)
     return {number: max(live.standing[number], history.standing[number]) for number in both}
 
 
@@ -525,6 +541,8 @@ def _holding(hop: Hop, stuck: Standing) -> str:
         return (
             ": neither live nor history gets on there, so a transaction is open that nobody ends, or its leader is away"
         )
+    if all(number in hop.unread for numbers in stuck.values() for number in numbers):
+        return ": records lie before it, and none of its processes reads them"
     return f": its process hangs, or Kafka does not give it more{_waiting(hop)}"
 
 

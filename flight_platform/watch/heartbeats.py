@@ -58,11 +58,11 @@ class Heartbeat:
 
     watermark_ms: newest event time that this process has passed on; source_clock_ms: newest time that the source itself
     has told (so that a quiet sky is not a stall); watermarks_ms: of a consumer, the newest event time that it has
-    taken, by source; lag_records: what waits in Kafka; partitions: where it is in each of them; counts: totals by
-    outcome; about_source: asked at each beat, in the beat's thread; then: called after each beat, there too, with its
-    connection and the seconds since the watchman's last word (None: there never was one); instead: called there with
-    the row that Postgres did not take, and `ended` where the process ends on purpose meanwhile. holes: what a source
-    left out and nobody has written down.
+    taken, by source; lag_records: what waits in Kafka; partitions: where it is in each of them; unread: where its stage
+    is in all that there are, seen from outside (`unread.py`); counts: totals by outcome; about_source: asked at each
+    beat, in the beat's thread; then: called after each beat, there too, with its connection and the seconds since the
+    watchman's last word (None: there never was one); instead: called there with the row that Postgres did not take, and
+    `ended` where the process ends on purpose meanwhile. holes: what a source left out and nobody has written down.
     """
 
     def __init__(self, settings: Settings, stage: Stage, *, source: str = "") -> None:
@@ -71,7 +71,7 @@ class Heartbeat:
         self.source_clock_ms: int | None = None
         self.watermarks_ms: dict[str, int] = {}
         self.lag_records: int | None = None
-        self.partitions = Standstill()
+        self.partitions, self.unread = Standstill(), Standstill(outside=True)
         self.counts: Counter[str] = Counter()
         self.note = "starting"
         self.metrics_port: int | None = None
@@ -205,7 +205,7 @@ class Heartbeat:
             "pid": os.getpid(),
             "repeatable": facts.repeatable,
             "period_s": facts.period_s,
-            "concerns": json.dumps({**facts.concerns, **self.partitions.concerns()}),
+            "concerns": json.dumps({**facts.concerns, **self.partitions.concerns(), **self.unread.concerns()}),
         }
 
 

@@ -3,9 +3,10 @@
 from types import TracebackType
 from typing import Final, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from flight_platform import kafka
+from flight_platform.history.progress import first_unread
 from flight_platform.settings import Settings
 
 _ANSWER_S: Final = 10.0
@@ -45,24 +46,5 @@ class GroupLag:
             end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_ANSWER_S)[1]
             if end > offset:
                 behind[number] = (offset, end - offset)
-        for number in self._with_markers_alone({number: offset for number, (offset, _) in behind.items()}):
-            del behind[number]
-        return sum(count for _, count in behind.values())
-
-    def _with_markers_alone(self, starts: dict[int, int]) -> set[int]:
-        """The partitions that have no record from there on."""
-        unknown, alone = set(starts), set[int]()
-        self._consumer.assign([TopicPartition(self._topic, number, offset) for number, offset in starts.items()])
-        while unknown:
-            messages = self._consumer.consume(1, _ANSWER_S)
-            if not messages:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"nothing came of {self._topic}"))
-            for message in messages:
-                number, error = message.partition() or 0, message.error()
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                    raise KafkaException(error)
-                if error is not None and number in unknown:
-                    alone.add(number)
-                unknown.discard(number)
-        self._consumer.unassign()
-        return alone
+        unread = first_unread(self._consumer, self._topic, {number: offset for number, (offset, _) in behind.items()})
+        return sum(behind[number][1] for number in unread)

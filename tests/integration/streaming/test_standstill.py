@@ -1,11 +1,13 @@
-"""A transaction that nobody ends holds readers back in its partition alone: they say so, and get on when it is over."""
+"""What a partition stands still for: a transaction that nobody ends, and nobody who reads it."""
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from flight_platform import kafka
 from flight_platform.embedded.process import free_port
@@ -14,10 +16,12 @@ from flight_platform.layout import LayoutWatch
 from flight_platform.live.writer import LiveWriter
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
-from flight_platform.testing import wait_until
+from flight_platform.testing import DatabaseUrls, wait_until
 from flight_platform.watch.heartbeats import Heartbeat
-from flight_platform.watch.standstill import SHORT_S, Standstill
+from flight_platform.watch.standstill import SHORT_S, UNREAD, Standstill, told
+from flight_platform.watch.unread import Outside
 from streaming.live import LiveConsumer
+from streaming.process import running
 from streaming.track import Tracker
 from tests.processes import new_settings
 
@@ -95,3 +99,84 @@ def test_live_says_which_partition_stands_still(kafka_bootstrap: str, tmp_path: 
             LiveConsumer(settings, beat, stop, consumer, LiveWriter(settings), watch).run()
 
         consume(settings, settings.topic(TOPIC_POSITIONS), live)
+
+
+READ, LEFT, MARKERS = 0, 1, 2
+
+
+def fill(settings: Settings, topic: str) -> None:
+    """A record in each of two partitions, and in a third one nothing but a transaction that was given up."""
+    given_up = kafka.producer(settings, **{"transactional.id": f"{topic} given up"})
+    given_up.init_transactions(30)
+    given_up.begin_transaction()
+    given_up.produce(topic, b"no report", partition=MARKERS)
+    assert given_up.flush(30) == 0
+    given_up.abort_transaction(30)
+    producer = kafka.producer(settings)
+    for partition in (READ, LEFT):
+        producer.produce(topic, b"no report", partition=partition)
+    assert producer.flush(30) == 0
+
+
+def left_unread(outside: Outside) -> list[int]:
+    """What a heartbeat would say after two looks that lie far apart."""
+    clock = Clock()
+    standstill = Standstill(clock, outside=True)
+    for _ in range(2):
+        clock.now += 2 * SHORT_S
+        standstill.look(outside.places())
+    return list(told(standstill.concerns(), UNREAD))
+
+
+@pytest.mark.parametrize(("stage", "name"), [(Stage.TRACK, TOPIC_REPORTS), (Stage.LIVE, TOPIC_POSITIONS)])
+def test_a_partition_that_no_process_of_a_group_reads_is_seen_by_any(
+    kafka_bootstrap: str, stage: Stage, name: str
+) -> None:
+    settings = new_settings(kafka_bootstrap)
+    topic = settings.topic(name)
+    fill(settings, topic)
+    with closing(kafka.consumer(settings, group=settings.group(stage))) as member:
+        member.commit(offsets=[TopicPartition(topic, READ, 1)], asynchronous=False)
+        with closing(Outside(settings, stage)) as outside:
+            assert left_unread(outside) == [LEFT]
+            member.commit(offsets=[TopicPartition(topic, LEFT, 1)], asynchronous=False)
+            assert left_unread(outside) == []
+
+
+def test_each_process_tells_of_it_with_its_heartbeat(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = new_settings(kafka_bootstrap)
+    fill(settings, settings.topic(TOPIC_REPORTS))
+    monkeypatch.setattr("flight_platform.watch.unread._EVERY_S", 0.01)
+    with running(settings, Stage.TRACK) as process:  # it joins no group
+        clock = Clock()
+        process.beat.unread = Standstill(clock, outside=True)
+
+        def unread() -> list[int]:
+            clock.now += 1
+            return list(told(process.beat.unread.concerns(), UNREAD))
+
+        wait_until(lambda: unread() == [READ, LEFT], 60, "it has looked for long enough")
+
+
+def test_of_history_postgres_knows_what_is_read(kafka_bootstrap: str, database: DatabaseUrls) -> None:
+    settings = new_settings(kafka_bootstrap, **database)
+    topic = settings.topic(TOPIC_POSITIONS)
+    fill(settings, topic)
+    with closing(kafka.consumer(settings, group=settings.group(Stage.HISTORY))) as member:
+        ends = [TopicPartition(topic, partition, 2) for partition in (READ, LEFT, MARKERS)]
+        member.commit(offsets=ends, asynchronous=False)
+    connection = psycopg.connect(database["postgres_url"], autocommit=True)
+    with closing(connection), closing(Outside(settings, Stage.HISTORY)) as outside:
+        connection.execute("INSERT INTO ops.offsets VALUES (%s, %s, 1)", [topic, READ])
+        assert left_unread(outside) == [LEFT]
+        connection.execute("INSERT INTO ops.offsets VALUES (%s, %s, 1)", [topic, LEFT])
+        assert left_unread(outside) == []
+
+
+def test_without_kafka_or_postgres_nothing_is_told(kafka_bootstrap: str) -> None:
+    settings = new_settings(kafka_bootstrap)
+    with closing(Outside(settings, Stage.HISTORY)) as outside, pytest.raises(psycopg.OperationalError):
+        outside.places()
+    away = settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"})
+    with closing(Outside(away, Stage.TRACK)) as outside, pytest.raises(KafkaException):
+        outside.places()

@@ -10,7 +10,7 @@ import pytest
 from flight_platform.codec import unix_ms
 from flight_platform.names import NOTE_HOLDING
 from flight_platform.watch.freshness import Beat, Memory, judge
-from flight_platform.watch.standstill import SHORT_S
+from flight_platform.watch.standstill import OWN, SHORT_S, UNREAD
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG_AGO = datetime(2018, 8, 1, tzinfo=UTC)  # what a recording tells of
@@ -73,6 +73,7 @@ class Consumer:
     deaf_to: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes nothing of this one
     drops: dict[str, tuple[Span, ...]] = field(default_factory=dict)  # by source: it takes it, and passes nothing on
     standing: dict[int, tuple[Span, ...]] = field(default_factory=dict)  # by partition: it gets on in the others alone
+    told: str = OWN  # of these, by a process that has them or one that looks from outside
     passed_on: dict[str, int] = field(default_factory=dict)
     says: str = ""  # its note while it is stuck
     instance: str = "1"
@@ -101,7 +102,7 @@ class Consumer:
         still = {
             n: second - first for n, spans in self.standing.items() for first, last in spans if first <= second < last
         }
-        concerns = {f"partition {number}": f"{seconds:.1f}" for number, seconds in still.items() if seconds > SHORT_S}
+        concerns = {f"{self.told}{number}": f"{seconds:.1f}" for number, seconds in still.items() if seconds > SHORT_S}
         self.beat = replace(beat, concerns=concerns)
 
 
@@ -233,6 +234,34 @@ def test_a_partition_that_stands_still_at_one_hop_is_named_with_it(stage: str) -
     held = two_sources(stuck(stage, (60, 500)))
     held.run(110)
     assert held.causes == {"partition_stuck"}
+
+
+@pytest.mark.parametrize("stage", ["track", "live", "history"])
+def test_a_partition_that_no_process_reads_is_named_with_the_hop_by_those_that_are_left(stage: str) -> None:
+    one_stall(stage, 60, cleared=120)(two_sources(stuck(stage, (60, 120), told=UNREAD)).run(200))
+    held = two_sources(stuck(stage, (60, 500), told=UNREAD))
+    held.run(110)
+    assert held.causes == {"partition_stuck"}
+    (detail,) = held.details
+    assert "records lie before it, and none of its processes reads them" in detail
+
+
+def test_one_that_neither_reader_has_a_process_for_is_no_transaction_of_the_tracker() -> None:
+    platform = two_sources()
+    platform.live, platform.history = (stuck(name, (60, 120), told=UNREAD) for name in ("live", "history"))
+    assert {(what, name) for _, what, name in platform.run(200)} == {
+        (what, name) for what in ("open", "close") for name in ("live", "history")
+    }
+
+
+def test_where_its_own_process_says_so_too_that_is_the_word_that_counts() -> None:
+    platform = two_sources(stuck("history", (60, 500)))
+    until = START + timedelta(seconds=110)
+    other = Beat(stage="history", instance="2", started_at=START, beat_at=until, concerns={f"{UNREAD}3": "20.0"})
+    platform.extra = [other]
+    platform.run(110)
+    (detail,) = platform.details
+    assert "its process hangs" in detail
 
 
 def test_a_partition_that_stands_still_is_named_by_those_that_others_are_not_held_back_in() -> None:

@@ -1,6 +1,6 @@
 """What a consumer says of partitions in which it does not get on."""
 
-from flight_platform.watch.standstill import SHORT_S, Standstill, told
+from flight_platform.watch.standstill import SHORT_S, TRUST_S, UNREAD, Standstill, told
 
 
 class Clock:
@@ -51,6 +51,20 @@ def test_a_process_that_has_no_partition_says_nothing_however_seldom_it_looks() 
     standstill = Standstill(clock)
     clock.now += 100
     assert standstill.concerns() == {}
+
+
+def test_who_looks_from_outside_tells_of_what_stands_still_and_of_nothing_when_it_does_not_look_any_more() -> None:
+    clock = Clock()
+    outside = Standstill(clock, outside=True)
+    for place in range(4):
+        clock.now += SHORT_S - 1
+        outside.look({0: (7, 3), 1: (place, 3)})
+    assert told(outside.concerns(), UNREAD) == {0: 3 * (SHORT_S - 1)}
+    assert told(outside.concerns()) == {}
+    clock.now += TRUST_S - 1
+    assert 0 in told(outside.concerns(), UNREAD)
+    clock.now += 2
+    assert outside.concerns() == {}
 
 
 def test_other_concerns_are_not_taken_for_partitions() -> None:
