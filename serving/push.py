@@ -13,7 +13,7 @@ What changes for whom is in `watching.py`, gRPC in `rpc.py`.
 import asyncio
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Final
@@ -21,6 +21,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.requests import HTTPConnection
 from pydantic import Field, ValidationError
+from sse_starlette import EventSourceResponse
+from sse_starlette.sse import AppStatus
 from starlette.types import Receive, Scope, Send
 
 from flight_platform.model import format_flight_id
@@ -31,13 +33,16 @@ from serving.parameters import BoxText
 from serving.problems import responses, unavailable
 from serving.selection import Selection, View, field
 from serving.snapshot import Snapshots
-from serving.streamed import Streamed, abort, end
+from serving.streamed import abort, drop, end
 from serving.watching import MOST_CLIENTS, PATIENCE_S, Clients, Update, count_dropped, updates
 
 _RESTARTS: Final = 1012  # WebSocket: the service restarts, connect again (RFC 6455's registry)
 _BAD_DATA: Final = 1007
 _TRY_LATER: Final = 1013
 _RETRY_MS: Final = (200, 3_000)  # all clients of a process that ends must not come back at once
+
+# Streams end by themselves where the process does, with a word to their clients; the library would cut them.
+AppStatus.enable_automatic_graceful_drain = False
 
 
 class WatchQuery(Selection):
@@ -99,7 +104,7 @@ def as_messages(events: Iterable[Event]) -> list[str]:
     return messages
 
 
-class EventStream(Streamed):
+class EventStream(EventSourceResponse):
     """The events of one watcher, until it leaves, takes nothing for too long, or this process ends."""
 
     def __init__(
@@ -110,26 +115,27 @@ class EventStream(Streamed):
         names: tuple[str, ...] | None,
         last_id: str | None,
     ) -> None:
-        super().__init__("text/event-stream", {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._snapshots, self._clients = snapshots, clients
-        self._view, self._names, self._last_id = view, names, last_id
+        # No pings: there is a status each second.
+        super().__init__(_texts(snapshots, view, names, last_id), ping=0, send_timeout=PATIENCE_S)
+        self._clients = clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One more client, for as long as it lasts."""
         with self._clients.counted("sse"):
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            except TimeoutError:
+                await drop(scope, receive)
 
-    async def _push(self, send: Send) -> None:
-        await self._begin(send)
 
-        async def tell(text: bytes, *, more: bool = True) -> None:
-            async with asyncio.timeout(PATIENCE_S):
-                await send({"type": "http.response.body", "body": text, "more_body": more})
-
-        await tell(b"retry: %d\n\n" % random.randint(*_RETRY_MS))  # noqa: S311  # spreads, hides nothing
-        async for update in updates(self._snapshots, self._view, self._last_id):
-            await tell(update.once(("sse", self._names), partial(_text, update, self._names)))
-        await tell(b"event: reconnect\ndata: {}\n\n", more=False)
+async def _texts(
+    snapshots: Snapshots, view: View, names: tuple[str, ...] | None, last_id: str | None
+) -> AsyncIterator[bytes]:
+    """What is sent to a watcher: the text of an update is made once for all who are told the same."""
+    yield b"retry: %d\n\n" % random.randint(*_RETRY_MS)  # noqa: S311  # spreads, hides nothing
+    async for update in updates(snapshots, view, last_id):
+        yield update.once(("sse", names), partial(_text, update, names))
+    yield b"event: reconnect\ndata: {}\n\n"
 
 
 def _text(update: Update, names: tuple[str, ...] | None) -> bytes:

@@ -1,12 +1,11 @@
 """Answers that are sent as they are made: until they are whole, the client leaves, or it takes nothing for too long.
 
-    Streamed ◄── LongAnswer (rows of a store, `history.py`), EventStream (`push.py`)
-
 A client that leaves ends what was made for it, down to the cursor in the store.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import Response
@@ -22,39 +21,10 @@ LONGEST_S: Final = 600.0  # for which a long answer may keep a connection to its
 _PATIENCE_S: Final = 20.0  # for which one that takes nothing of it is waited for
 
 
-class Streamed(Response):
-    """The answer to a request whose length nobody knows beforehand."""
+class LongAnswer(Response):
+    """The answer to a request whose length nobody knows beforehand: rows as a writer writes them, a portion at a time.
 
-    def __init__(self, media_type: str, headers: Mapping[str, str]) -> None:
-        super().__init__(headers=dict(headers), media_type=media_type)
-        del self.headers["content-length"]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends beside a task that waits for the client to leave."""
-        sending = asyncio.create_task(self._push(send))
-        leaving = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        except TimeoutError:
-            count_dropped("slow")
-            abort(scope)
-            await asyncio.wait({leaving}, timeout=1)  # the server has to see it, or it reports a broken answer
-        finally:
-            await end(sending, leaving)
-
-    async def _push(self, send: Send) -> None:
-        """Sends the answer; raises TimeoutError where the client takes nothing."""
-        raise NotImplementedError
-
-    async def _begin(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-
-
-class LongAnswer(Streamed):
-    """Rows as a writer writes them, a portion at a time: `first`, read already so that a failure has a status, then the
-    rest.
+    `first` was read already, so that a failure has a status; `rest` is closed whatever ends the answer.
     """
 
     def __init__(
@@ -65,7 +35,8 @@ class LongAnswer(Streamed):
         media_type: str,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(media_type, headers or {})
+        super().__init__(headers=dict(headers or {}), media_type=media_type)
+        del self.headers["content-length"]
         self._first, self._rest, self._writer = first, rest, writer
 
     @property
@@ -74,14 +45,22 @@ class LongAnswer(Streamed):
         return not self._first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Closes what the rows come from, whatever ends it."""
+        """Sends beside a task that waits for the client to leave."""
+        sending = asyncio.create_task(self._push(send))
+        leaving = asyncio.create_task(_gone(receive))
         try:
-            await super().__call__(scope, receive, send)
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        except TimeoutError:
+            await drop(scope, receive)
         finally:
+            await end(sending, leaving)
             await self._rest.aclose()
 
     async def _push(self, send: Send) -> None:
-        await self._begin(send)
+        """Raises TimeoutError where the client takes nothing."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async with asyncio.timeout(LONGEST_S):
             first, self._first = self._first, ()
             await _tell(send, self._writer.part(first))
@@ -109,6 +88,15 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def drop(scope: Scope, receive: Receive) -> None:
+    """Ends an answer to a client that takes nothing of it, and counts it."""
+    count_dropped("slow")
+    abort(scope)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await _gone(receive)  # the server has to see it, or it reports a broken answer
 
 
 def abort(scope: Scope) -> None:
