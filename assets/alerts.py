@@ -15,7 +15,7 @@ import dagster as dg
 
 from assets.failing import failed_runs
 from assets.resources import Platform
-from flight_platform.watch import alerts, conditions, credentials, freshness, outbox, refusals
+from flight_platform.watch import alerts, conditions, credentials, freshness, outbox, refusals, repeats, shares
 from flight_platform.watch.alerts import Alert
 
 
@@ -23,8 +23,8 @@ from flight_platform.watch.alerts import Alert
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Looks after the house: partitions ahead, the disk, what is refused, credentials and credits, lost reports, "
-        "runs that failed. Opens an incident for each, and closes it when it is over."
+        "Looks after the house: partitions ahead, the disk, what is refused or repeated, credentials and credits, lost "
+        "reports, runs that failed. Opens an incident for each, and closes it when it is over."
     ),
 )
 def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
@@ -34,8 +34,12 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
         seen_at, seen = freshness.see(connection)
         hops = list(seen.values())
         before = json.loads(context.cursor or "{}")
-        tallies = refusals.from_json(before.get("tallies", {}))
-        tallies = refusals.follow(tallies, refusals.counted(hops), seen_at.timestamp())
+        at, known = (
+            seen_at.timestamp(),
+            {kind: shares.from_json(before.get(kind, {})) for kind in ("refused", "repeated")},
+        )
+        refused = shares.follow(known["refused"], refusals.counted(hops), at, refusals.RULE)
+        repeated = shares.follow(known["repeated"], repeats.counted(hops), at, repeats.RULE)
         found: dict[str, list[Alert]] = {
             "partitions": conditions.partitions_ahead(connection, now, days_made=settings.partitions_ahead_days),
             "disk": conditions.disk(settings.var, now),
@@ -46,7 +50,8 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
             "credits": conditions.concerns(hops, "credits", now),
             "loss": conditions.losses(connection),
             "store": conditions.stores(hops, now),
-            "dead_letters": refusals.alerts_of(tallies),
+            "dead_letters": refusals.alerts_of(refused),
+            "repeats": repeats.alerts_of(repeated),
             "run": failed_runs(context.instance, settings),
         }
         told, well_at = alerts.receivers(settings), dict(before.get("well_at", {}))
@@ -55,7 +60,8 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
             if not listed:
                 well_at[kind] = now.timestamp()
     wrong = "; ".join(alert.summary for listed in found.values() for alert in listed)
-    cursor = json.dumps({"tallies": refusals.to_json(tallies), "well_at": well_at})
+    seen_shares = {"refused": shares.to_json(refused), "repeated": shares.to_json(repeated)}
+    cursor = json.dumps({**seen_shares, "well_at": well_at})
     return dg.SensorResult(skip_reason=dg.SkipReason(wrong or "the house is in order"), cursor=cursor)
 
 

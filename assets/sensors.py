@@ -28,7 +28,9 @@ from flight_platform.watch import alerts, freshness, watchman
 from flight_platform.watch.freshness import Hop, Sighting
 
 _STARTED_AT: Final = datetime.now(UTC)
-_COUNTED_TWICE: Final = frozenset({"batches", "late", "filled"})  # what a stage counts beside its records
+_COUNTED_TWICE: Final = frozenset(
+    {"batches", "late", "filled"}
+)  # what a stage counts beside its records, and by source
 REPORT_EVERY_S: Final = 60.0
 LOOK_AFTER_EVERY_S: Final = 30.0
 RUNS_A_ROUND: Final = 4  # stretches of hours asked for at once; the next round asks for more
@@ -141,7 +143,7 @@ def asset_reports(sighting: Sighting, cursor: Cursor) -> Iterator[dg.AssetMateri
         if not hops or cursor.stopped.get(asset) or (before is not None and at - before < REPORT_EVERY_S):
             continue
         counters = _sum(hops)
-        records = sum(count for outcome, count in counters.items() if outcome not in _COUNTED_TWICE)
+        records = sum(n for outcome, n in counters.items() if outcome not in _COUNTED_TWICE and ":" not in outcome)
         cursor.reported[asset] = (at, records)
         metadata = _figures(hops, counters)
         if before is not None and records >= records_before:  # fewer: a process has begun to count anew

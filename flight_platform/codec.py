@@ -187,10 +187,10 @@ def decode_for_tracking(messages: Sequence[bytes]) -> list[TrackingRow | None]:
     return decode_reports(messages)[0]
 
 
-def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None], dict[str, int]]:
-    """The same, with the newest time of each source, Unix milliseconds."""
+def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None], dict[str, int], dict[str, int]]:
+    """The same, with the newest time of each source, Unix milliseconds, and how many reports are of each."""
     if not messages:
-        return [], {}  # as of each aircraft that holds nothing, when a tracker takes over
+        return [], {}, {}  # as of each aircraft that holds nothing, when a tracker takes over
     batch, undecodable = _decode_batch(messages)
     columns = [batch.column(name) for name in _TRACKING]
     rows: list[TrackingRow | None] = list(zip(*(column.to_pylist() for column in columns), strict=True))
@@ -199,7 +199,13 @@ def decode_reports(messages: Sequence[bytes]) -> tuple[list[TrackingRow | None],
     for index in undecodable:
         rows.insert(index, None)
     newest = newest_by_source(_text(batch.column("source"), _SOURCE_BYTES), _numbers(batch.column("time")))
-    return rows, {source: time_ms for source, time_ms in newest.items() if time_ms}
+    counts = {each["values"]: each["counts"] for each in batch.column("source").value_counts().to_pylist()}
+    return rows, {source: time_ms for source, time_ms in newest.items() if time_ms}, counts
+
+
+def source_of(message: bytes) -> str:
+    """The source of a report that decodes, empty where it is unset."""
+    return position_pb2.Position.FromString(message).source
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ goes back into `flight.reports`, to the right one. While the topics do not agree
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -22,7 +22,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from flight_platform import kafka
-from flight_platform.codec import TrackingRow, decode, decode_reports, stamp_flight_id
+from flight_platform.codec import TrackingRow, decode, decode_reports, source_of, stamp_flight_id
 from flight_platform.errors import InvalidIdentifierError, UndecodableError
 from flight_platform.layout import LayoutWatch
 from flight_platform.model import address_of, format_flight_id
@@ -38,6 +38,7 @@ from flight_platform.telemetry import (
     E2E_LATENCY,
 )
 from flight_platform.watch.heartbeats import Heartbeat
+from flight_platform.watch.repeats import NEW, REPEATED
 from flight_platform.watch.watermarks import advance
 from streaming.dead_letters import Refusals, letter_of_report
 from streaming.process import running
@@ -99,6 +100,7 @@ class Tracker:
         self._partitions: dict[int, Partition] = {}
         self._written: dict[int, tuple[str, bytes]] = {}  # flight ids as the text of a key and as the stamp of a report
         self._newest: dict[str, int] = {}  # by source: told when it is committed
+        self._repeated: Counter[str] = Counter()  # by source: of the batch in hand
         self._in_transaction = False
         self._refusals = Refusals()
         self._producer = self._new_producer()
@@ -182,7 +184,7 @@ class Tracker:
         if messages:
             self._begin()  # even where all are repeats: their offsets move
         values = [message.value() or b"" for message in messages]
-        rows, newest = decode_reports(values)
+        rows, newest, taken = decode_reports(values)
         advance(self._newest, newest)
         outcomes: Counter[str] = Counter()
         last: dict[int, Message] = {}
@@ -202,6 +204,7 @@ class Tracker:
         for partition in self._partitions.values():
             self._keep_old(partition)
         self._count(outcomes)
+        self._count_sources(taken)
         _observe_latency(messages)
 
     def _judge(self, partition: Partition, message: Message, row: TrackingRow | None, outcomes: Counter[str]) -> None:
@@ -260,6 +263,8 @@ class Tracker:
             self._pass(partition, flight_id, report.payload.data, report.time)
         elif outcome is Outcome.REFUSED:
             self._refuse(report.payload, Reason.IMPLAUSIBLE, detail)
+        else:
+            self._repeated[source_of(report.payload.data)] += 1
 
     def _pass(self, partition: Partition, flight_id: int, data: bytes, time_ms: int) -> None:
         written = self._written.get(flight_id)
@@ -273,6 +278,13 @@ class Tracker:
         self._beat.counts.update(outcomes)
         for outcome, count in outcomes.items():
             CONSUMER_RECORDS.labels(Stage.TRACK, outcome).inc(count)
+
+    def _count_sources(self, taken: Mapping[str, int]) -> None:
+        """What of a batch was new and what was not, by the sources whose watermark is told: these are bounded."""
+        for source in taken.keys() & self._beat.watermarks_ms.keys():
+            self._beat.counts[NEW + source] += taken[source] - self._repeated[source]
+            self._beat.counts[REPEATED + source] += self._repeated[source]
+        self._repeated.clear()
 
     def _refuse(self, arrival: Arrival, reason: Reason, detail: str, error: Exception | None = None) -> None:
         origin = (self._topics[TOPIC_REPORTS], arrival.partition, arrival.offset)

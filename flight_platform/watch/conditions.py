@@ -1,7 +1,7 @@
 """Conditions: what is not a hop that stands still, and somebody has to see to all the same.
 
     partitions run out · a disk fills · credentials are refused · credits are spent · reports were lost
-    · a live server is away          (what is refused: refusals.py; what runs out: credentials.py)
+    · a live server is away          (what is refused or repeated: shares.py; what runs out: credentials.py)
 
 Each function looks at one and returns its alerts: none where all is well. Who looks and how often, and who is told, is
 the matter of `assets/alerts.py`. Severities and limits stand here, each with its reason.

@@ -99,7 +99,9 @@ def test_what_runs_out_at_the_edge_is_an_incident_until_it_is_renewed(
 _FEED: Final = """
     INSERT INTO ops.heartbeats
         (stage, instance, source, started_at, beat_at, source_clock, rss_bytes, note, pid, counters, concerns)
-    VALUES ('feed', '1', 'roof', now(), now(), now(), 1, 'running', 1, %(counters)s::jsonb, %(concerns)s::jsonb)
+    VALUES
+        ('feed', '1', 'roof', now(), now(), now(), 1, 'running', 1, %(counters)s::jsonb, %(concerns)s::jsonb),
+        ('track', '1', '', now(), now(), NULL, 1, 'running', 1, %(tracked)s::jsonb, '{}')
     ON CONFLICT (stage, instance, source) DO UPDATE SET
         beat_at = now(), counters = excluded.counters, concerns = excluded.concerns
 """
@@ -112,9 +114,10 @@ def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_th
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def beats(*, refused: int, concerns: dict[str, str]) -> None:
-        counters = {"accepted": 1_000, "undecodable": refused}
-        connection.execute(_FEED, {"counters": json.dumps(counters), "concerns": json.dumps(concerns)})
+    def beats(*, refused: int, concerns: dict[str, str], repeated: int) -> None:
+        counters, tracked = {"accepted": 1_000, "undecodable": refused}, {"new:roof": 9, "repeat:roof": repeated}
+        told = {"counters": counters, "concerns": concerns, "tracked": tracked}
+        connection.execute(_FEED, {name: json.dumps(value) for name, value in told.items()})
 
     def run(*, fails: bool) -> None:
         configuration = {"ops": {"step": {"config": {"fails": fails}}}}
@@ -126,11 +129,12 @@ def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_th
         )
         ensure_ahead(connection, datetime.now(UTC), 7)
         run(fails=False)
-        beats(refused=0, concerns={})
-        cursor = look(instance, platform).cursor
+        beats(refused=0, concerns={}, repeated=0)
+        cursor = five_minutes_later(look(instance, platform).cursor)
         assert open_keys(connection) == []
         run(fails=True)
-        beats(refused=500, concerns={"credentials": "401: the account is refused", "credits": "429: they are spent"})
+        spent = {"credentials": "401: the account is refused", "credits": "429: they are spent"}
+        beats(refused=500, concerns=spent, repeated=100)
         monkeypatch.setattr("flight_platform.watch.conditions.list_hours", lambda _: [])
         usage = type("Usage", (), {"free": 1_000_000_000, "total": 100_000_000_000})
         monkeypatch.setattr("flight_platform.watch.conditions.shutil.disk_usage", lambda _: usage)
@@ -147,6 +151,7 @@ def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_th
         "[warning] credits:roof",
         "[warning] dead_letters:feed:roof",
         "[warning] partitions:ahead",
+        "[warning] repeats:roof",
         "[warning] run:nightly",
     }
     for sent in told.got:
@@ -156,6 +161,13 @@ def test_each_alert_says_how_bad_since_when_the_last_good_value_why_and_where_th
         assert re.fullmatch("Likely cause: .{9,}", cause), sent
         assert re.fullmatch("What to do: .{9,}", to_do), sent
         assert (ROOT / page.removeprefix("Runbook: ")).is_file(), sent
+
+
+def five_minutes_later(cursor: str | None) -> str:
+    """As if it had looked five minutes before, and had long known that a tenth of the source is repeats."""
+    told = json.loads(cursor or "{}")
+    told["repeated"]["roof"] |= {"usual": 0.1, "at": told["repeated"]["roof"]["at"] - 300}
+    return json.dumps(told)
 
 
 @dg.op(config_schema={"fails": bool})

@@ -15,6 +15,7 @@ from flight_platform.names import TOPIC_DEAD_LETTERS, TOPIC_POSITIONS, TOPIC_REP
 from flight_platform.settings import Settings
 from flight_platform.testing import DatabaseUrls, wait_until
 from flight_platform.watch import freshness
+from flight_platform.watch.repeats import REPEATED
 from streaming.feed import report_of
 from streaming.tracking import Aircraft, Outcome
 from tests.processes import new_settings, records, send_reports, stage
@@ -63,6 +64,11 @@ def watermarks_of(hop: str, database: DatabaseUrls) -> Mapping[str, float]:
         return freshness.see(connection)[1][hop].watermarks
 
 
+def repeats_of(source: str, database: DatabaseUrls) -> int:
+    with psycopg.connect(database["postgres_url"], autocommit=True) as connection:
+        return freshness.see(connection)[1]["track"].counters.get(REPEATED + source, 0)
+
+
 def ids(positions: list[Position]) -> set[tuple[str, int, int]]:
     return {(p.icao24, p.time, p.flight_id or 0) for p in positions}
 
@@ -77,6 +83,8 @@ def test_reports_become_positions_in_their_partition(
         wait_until(lambda: len(records(settings, TOPIC_POSITIONS)) >= len(sent), 60, "all positions")
         newest_s = sent[-1].time / 1000
         wait_until(lambda: watermarks_of("track", database) == {"test": newest_s}, 60, "the watermark of the source")
+        send_reports(settings, sent[-20:])
+        wait_until(lambda: repeats_of("test", database) == 20, 60, "what was there before")
         assert tracker.terminate() == 0
     messages = records(settings, TOPIC_POSITIONS)
     assert ids([decode(m.value() or b"") for m in messages]) == expected_ids(sent)

@@ -20,6 +20,7 @@ from flight_platform.codec import (
     encode_all,
     from_record,
     parse_time,
+    source_of,
     stamp_flight_id,
     to_record,
 )
@@ -145,10 +146,13 @@ def test_rows_for_tracking_keep_their_places() -> None:
     assert rows == [None, ("3c6444", BARE.time, 0.0, 0.0, None, None, None, None), None]
 
 
-def test_rows_for_tracking_come_with_the_newest_time_of_each_source() -> None:
+def test_rows_for_tracking_come_with_the_newest_time_of_each_source_and_how_many_are_of_it() -> None:
     reports = [replace(BARE, time=time, source=source) for time, source in [(7, "a"), (9, "a"), (5, "b"), (99, None)]]
     timeless = position_pb2.Position(source="c").SerializeToString()
-    assert decode_reports([b"\xff", *map(encode, reports), timeless])[1] == {"a": 9, "b": 5}
+    _, newest, counts = decode_reports([b"\xff", *map(encode, reports), timeless])
+    assert newest == {"a": 9, "b": 5}
+    assert [counts[source] for source in ("a", "b", "c")] == [2, 1, 1]
+    assert [source_of(encode(report)) for report in reports] == ["a", "a", "b", ""]
 
 
 def test_unknown_fields_of_a_newer_writer_pass_through() -> None:

@@ -1,21 +1,22 @@
 """When a share of refusals is unusual: a source is compared with itself."""
 
 from flight_platform.watch.freshness import Hop
-from flight_platform.watch.refusals import Tally, alerts_of, counted, follow, from_json, to_json
+from flight_platform.watch.refusals import RULE, alerts_of, counted
+from flight_platform.watch.shares import Tally, follow, from_json, to_json
 
 LOOK_S = 30
 
 
 def run(shares: list[float], *, rate: int = 100, tallies: dict[str, Tally] | None = None) -> dict[str, Tally]:
     """A feed with this share of refusals in each half minute, and `rate` reports a second."""
-    tallies = tallies or follow({}, {"feed:paris": (0, 0)}, 0.0)
-    taken, refused = tallies["feed:paris"].taken, tallies["feed:paris"].refused
+    tallies = tallies or follow({}, {"feed:paris": (0, 0)}, 0.0, RULE)
+    taken, refused = tallies["feed:paris"].others, tallies["feed:paris"].counted
     at = tallies["feed:paris"].at
     for share in shares:
         at += LOOK_S
         refused += round(rate * LOOK_S * share)
         taken += round(rate * LOOK_S * (1 - share))
-        tallies = follow(from_json(to_json(tallies)), {"feed:paris": (taken, refused)}, at)
+        tallies = follow(from_json(to_json(tallies)), {"feed:paris": (taken, refused)}, at, RULE)
     return tallies
 
 
@@ -50,7 +51,7 @@ def test_a_handful_of_reports_says_nothing() -> None:
 def test_a_process_that_started_again_is_compared_with_what_it_was_used_to() -> None:
     used = run([0.04] * 2880)
     usual = used["feed:paris"].usual
-    assert follow(used, {"feed:paris": (0, 0)}, 1e6)["feed:paris"].usual == usual
+    assert follow(used, {"feed:paris": (0, 0)}, 1e6, RULE)["feed:paris"].usual == usual
 
 
 def test_what_is_counted_are_refusals_by_reason_against_what_was_taken() -> None:
