@@ -96,6 +96,8 @@ class App {
       dragRotate: false,
       touchPitch: false,
     });
+    withoutSky(map);
+    map.on("webglcontextrestored", () => withoutSky(map));
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
@@ -306,6 +308,14 @@ class App {
     const { filters, selected: flight } = this;
     history.replaceState(null, "", write({ view, flight, time, filter: filters.value, theme: this.shared.theme }));
   }
+}
+
+/**
+ * MapLibre draws a sky over the whole picture although none is set and a flat map shows none: transparent, and where the
+ * processor draws a third of all that a moved picture took. No option says otherwise.
+ */
+function withoutSky({ painter }: MapView): void {
+  painter.drawFunctions = { ...painter.drawFunctions, sky: () => undefined };
 }
 
 /** Where the history API is: as whoever served the page says; behind the same address where that is empty. */
