@@ -28,9 +28,7 @@ from flight_platform.watch import alerts, freshness, watchman
 from flight_platform.watch.freshness import Hop, Sighting
 
 _STARTED_AT: Final = datetime.now(UTC)
-_COUNTED_TWICE: Final = frozenset(
-    {"batches", "late", "filled"}
-)  # what a stage counts beside its records, and by source
+_COUNTED_TWICE: Final = frozenset({"batches", "late", "filled", "acknowledged"})  # beside its records, as by source
 REPORT_EVERY_S: Final = 60.0
 LOOK_AFTER_EVERY_S: Final = 30.0
 RUNS_A_ROUND: Final = 4  # stretches of hours asked for at once; the next round asks for more

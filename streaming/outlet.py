@@ -278,6 +278,7 @@ class Outlet:
             self._straight -= flight.place is None
             if flight.place is not None and self._spool is not None:
                 self._spool.done(flight.place)
+            self._beat.counts["acknowledged"] += len(flight.records)
             if flight.newest_ms:
                 self._beat.watermark_ms = max(self._beat.watermark_ms or 0, flight.newest_ms)
         problem = self._flights[0].problem if self._flights else None

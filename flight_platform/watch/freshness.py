@@ -131,7 +131,8 @@ class Pulse:
     resumed_at: float  # when it last began to move after a rest
     mark: float | None = None  # its watermark, or its clock for a source
     behind_s: float = 0.0  # how far it was behind the hop before
-    count: int = 0  # of a feed: what it had accepted when its watermark last moved; of a consumer: what was stale
+    count: int = 0  # of a feed: what it had accepted; of a consumer: what was stale
+    acknowledged: int = 0  # of a feed: what Kafka had taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,8 +254,8 @@ def judge(
     bench = _Bench(memory, frozenset(named), threshold_s, at)
     sources = sorted(hop.source for hop in hops.values() if hop.stage is Stage.FEED)
     for source in sources:
-        bench.judge_feed(hops[f"feed:{source}"])
-        bench.judge_source(hops[f"source:{source}"], hops[f"feed:{source}"])
+        gives_the_same = bench.judge_feed(hops[f"feed:{source}"])
+        bench.judge_source(hops[f"source:{source}"], hops[f"feed:{source}"], gives_the_same=gives_the_same)
     reports = _merge("feed", [hops[f"feed:{source}"] for source in sources])
     bench.follow(reports)
     shared = _shared(hops["live"], hops["history"])
@@ -284,35 +285,45 @@ class _Bench:
         self.pulses: dict[str, Pulse] = {}
         self.stalls: list[Stall] = []
 
-    def judge_feed(self, feed: Hop) -> None:
-        """A feed is good while it is alive and Kafka takes what it has accepted."""
+    def judge_feed(self, feed: Hop) -> bool:
+        """A feed is good while it is alive and Kafka takes what it has accepted.
+
+        Answers whether it has accepted, and Kafka taken, only what is no newer than what was there.
+        """
         pulse = self.follow(feed)
-        accepted = feed.counters.get("accepted", 0)
-        moved = pulse.moved_at == self._at
-        settled = accepted if moved else min(accepted, pulse.count)
-        self.pulses[feed.name] = replace(pulse, count=settled)
+        accepted, acknowledged = feed.counters.get("accepted", 0), feed.counters.get("acknowledged", 0)
+        moved, taken = pulse.moved_at == self._at, acknowledged > pulse.acknowledged
+        waits = bool(feed.lag_records) and not moved and not taken
+        self.pulses[feed.name] = replace(pulse, count=accepted, acknowledged=acknowledged)
         if not feed.alive:
             self._settle(feed, good=False, baseline=feed.beat_at, cause=Cause.FEED_DEAD, detail=_DEAD)
         elif feed.note in _NOTES_IN_WAIT:
             self._kafka_takes = False
             self._settle(feed, good=False, cause=Cause.KAFKA_UNREACHABLE, detail=_NOTES_IN_WAIT[feed.note])
         else:
-            waits = accepted > settled and _ahead_s(feed.source_clock, feed.watermark) > 0
             self._kafka_takes &= not waits
             detail = "what it accepts is not acknowledged; does Kafka answer?"
             self._settle(feed, good=not waits, cause=Cause.KAFKA_UNREACHABLE, detail=detail)
+        older = not moved and accepted > pulse.count and _ahead_s(feed.source_clock, feed.watermark) > 0
+        return older and (taken or feed.lag_records == 0)
 
-    def judge_source(self, source: Hop, feed: Hop) -> None:
-        """A source is good while its own clock moves, be the sky empty; unknown while its feed is not in order."""
+    def judge_source(self, source: Hop, feed: Hop, *, gives_the_same: bool) -> None:
+        """A source is good while its own clock moves, be the sky empty; unknown while its feed is not in order.
+
+        If the sky is not empty, what it gives has to become newer, too.
+        """
         pulse = self.follow(source)
         in_order = feed.alive and feed.note not in _NOTES_IN_WAIT
-        good = (pulse.moved_at == self._at) if in_order else None
+        good = (pulse.moved_at == self._at and not gives_the_same) if in_order else None
         told = "".join(f"; {text}" for text in feed.concerns.values())
+        nothing = (
+            "gives again and again what was there, while its clock moves" if gives_the_same else "gives nothing new"
+        )
         self._settle(
             source,
             good=good,
             cause=Cause.SOURCE_STALLED,
-            detail=f"its feed is alive, but the source gives nothing new{told}",
+            detail=f"its feed is alive, but the source {nothing}{told}",
             threshold_s=max(self._threshold_s, PATIENCE_PERIODS * (feed.period_s or 0.0)),
         )
 
@@ -393,7 +404,10 @@ class _Bench:
         if pulse is None:
             goods = 0 if hop.name in self._open else _GOODS_TO_CLOSE
             count = hop.counters.get("accepted", 0)
-            pulse = Pulse(good_at=at, goods=goods, moved_at=at, resumed_at=at, mark=mark, count=count)
+            taken = hop.counters.get("acknowledged", 0)
+            pulse = Pulse(
+                good_at=at, goods=goods, moved_at=at, resumed_at=at, mark=mark, count=count, acknowledged=taken
+            )
         elif mark is not None and mark != pulse.mark:
             rested = at - pulse.moved_at > self._threshold_s
             pulse = replace(pulse, mark=mark, moved_at=at, resumed_at=at if rested else pulse.resumed_at)

@@ -121,11 +121,12 @@ def test_the_watermark_moves_by_acknowledgement_alone(broker: Broker, tmp_path: 
         broker.answers = False
         outlet.put(reports(10, 2_500), 2_000)
         wait_until(lambda: beat.note == "waiting for Kafka")
-        assert beat.watermark_ms == 1_000
+        assert (beat.watermark_ms, beat.counts["acknowledged"]) == (1_000, 10)
         broker.answers = True
         wait_until(lambda: beat.watermark_ms == 2_000)
         wait_until(lambda: beat.note == "running" and beat.lag_records == 0)
     assert numbers(broker) == list(range(2_500))
+    assert beat.counts["acknowledged"] == 2_500
 
 
 def test_what_comes_meanwhile_queues_behind_what_is_held(broker: Broker, tmp_path: Path) -> None:

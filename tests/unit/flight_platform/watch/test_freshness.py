@@ -32,6 +32,7 @@ class Feed:
     period_s: int = 1  # how often the source gives something
     silent: tuple[Span, ...] = ()  # the source gives nothing
     quiet: tuple[Span, ...] = ()  # the source's clock moves, the sky is empty
+    same: tuple[Span, ...] = ()  # the source's clock moves, and it gives again what was there
     killed: tuple[Span, ...] = ()  # the process does not beat; its row stays
     stopped: tuple[Span, ...] = ()  # ended on purpose: no row
     kafka_away: tuple[Span, ...] = ()  # what it accepts is not acknowledged
@@ -53,8 +54,11 @@ class Feed:
         if not waits and not within(second, self.silent) and second % self.period_s == 0:
             beat = replace(beat, source_clock=event)
             if not within(second, self.quiet):
-                beat = replace(beat, counters={"accepted": beat.counters.get("accepted", 0) + 10})
-                if not within(second, self.kafka_away):
+                away, counted = within(second, self.kafka_away), dict(beat.counters)
+                counted["accepted"] = counted.get("accepted", 0) + 10
+                counted["acknowledged"] = counted.get("acknowledged", 0) if away else counted["accepted"]
+                beat = replace(beat, counters=counted, lag_records=counted["accepted"] - counted["acknowledged"])
+                if not away and not within(second, self.same):
                     beat = replace(beat, watermark=event)
         self.beat = beat
 
@@ -173,6 +177,11 @@ def one_stall(hop: str, at: int, *, cleared: int) -> Callable[[list[tuple[int, s
 STALLS: dict[str, tuple[Platform, str]] = {
     "source gives nothing": (Platform(feeds=[Feed(silent=((60, 120),))]), "source:paris"),
     "recording of long ago": (Platform(feeds=[Feed(silent=((60, 120),))], events_from=LONG_AGO), "source:paris"),
+    "source gives the same again": (Platform(feeds=[Feed(same=((60, 120),))]), "source:paris"),
+    "source polled each 10 s gives the same again": (
+        Platform(feeds=[Feed(period_s=10, same=((61, 120),))]),
+        "source:paris",
+    ),
     "source polled each 10 s": (Platform(feeds=[Feed(period_s=10, silent=((61, 120),))]), "source:paris"),
     "feed killed": (Platform(feeds=[Feed(killed=((60, 120),))]), "feed:paris"),
     "Kafka away, feed fills its queue": (Platform(feeds=[Feed(kafka_away=((60, 120),))]), "feed:paris"),
@@ -292,6 +301,7 @@ SOUND: dict[str, Platform] = {
     "source is slower than the looks": Platform(feeds=[Feed(period_s=12)]),
     "short silence": Platform(feeds=[Feed(silent=((60, 72),))]),
     "quiet sky": Platform(feeds=[Feed(quiet=((60, 160),))]),
+    "quiet sky, the last reports came late": Platform(feeds=[Feed(same=((60, 66),), quiet=((66, 160),))]),
     "quiet sky, the last report was refused by track": Platform(
         feeds=[Feed(quiet=((60, 160),))], track=Consumer(stage="track", short_of=timedelta(seconds=2))
     ),
