@@ -67,9 +67,8 @@ class Outside:
         self._admin = kafka.admin(settings)
         self._postgres: psycopg.Connection | None = None
         self._before: dict[int, int] = {}
-        self._read: dict[
-            int, tuple[int, int | None]
-        ] = {}  # by partition: from where on, and up to where without record
+        # By partition: from where on it was read, and up to where there is no record; None where there is one.
+        self._read: dict[int, tuple[int, int | None]] = {}
 
     def places(self) -> dict[int, tuple[int, int]]:
         """Of each partition the offset where the stage goes on, and how many lie before it: 0 where none is a record.
@@ -97,6 +96,9 @@ class Outside:
         places = [Place(self._topic, number) for number in numbers]
         asked = [ConsumerGroupTopicPartitions(self._group, places)]
         answer = self._admin.list_consumer_group_offsets(asked, request_timeout=_ANSWER_S)[self._group].result()
+        for place in answer.topic_partitions:
+            if place.error is not None:
+                raise KafkaException(place.error)
         return {place.partition: place.offset for place in answer.topic_partitions if place.offset >= 0}
 
     def _stored(self) -> dict[int, int]:
