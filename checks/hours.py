@@ -25,9 +25,9 @@ from checks.reconciliation import contradictions, unproved
 from checks.thresholds import Hour, thresholds
 from checks.volume import Usual, bounds, presence, usual
 from flight_platform.history.hour_alerts import settle_hours
-from flight_platform.history.partitions import HOUR, start_of_hour
+from flight_platform.history.partitions import CLOSING, HOUR, start_of_hour
 from flight_platform.history.progress import Progress
-from flight_platform.history.reconciliation import CLOSING, Proof, prove_hours, was_heard
+from flight_platform.history.reconciliation import Proof, prove_hours, was_heard
 from flight_platform.history.refusals import records_between, refused_between
 from flight_platform.history.sql import query
 from flight_platform.history.verdicts import Presence, list_verdicts, record_verdict

@@ -29,7 +29,7 @@ from flight_platform.errors import FlightError
 from flight_platform.history.checksums import added, checksums_by_hour
 from flight_platform.history.compaction import put_back
 from flight_platform.history.parquet import SCHEMA, WRITING, from_table, to_table
-from flight_platform.history.reading import in_order, joined, portions_of, read_chunks
+from flight_platform.history.reading import Portion, in_order, joined, read_chunks
 from flight_platform.history.sql import query
 from flight_platform.history.withholding import Withholding
 from flight_platform.kafka import now_ms
@@ -145,14 +145,23 @@ def _write(connection: psycopg.Connection[Any], partial: Path, start: datetime, 
     return in_database, in_file
 
 
-def _portions(connection: psycopg.Connection[Any], start: datetime, old: "_Old") -> Iterator[tuple[int, int]]:
+def _portions(connection: psycopg.Connection[Any], start: datetime, old: "_Old") -> Iterator[Portion]:
     """Ranges of flights, first and last, with some PORTION_ROWS positions each."""
     counts = {flight: int(rows) for flight, rows in connection.execute(query("archive_flights"), {"start": start})}
     if old.hours:
         for group in _groups(old.path, ["flight_key"]):
             for flight, rows in zip(*np.unique(group.column("flight_key"), return_counts=True), strict=True):
                 counts[int(flight)] = counts.get(int(flight), 0) + int(rows)
-    yield from portions_of(counts, PORTION_ROWS)
+    together: list[int] = []
+    size = 0
+    for flight in sorted(counts):
+        if together and size + counts[flight] > PORTION_ROWS:
+            yield together[0], together[-1]
+            together, size = [], 0
+        together.append(flight)
+        size += counts[flight]
+    if together:
+        yield together[0], together[-1]
 
 
 def _publish(

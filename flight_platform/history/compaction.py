@@ -33,6 +33,7 @@ from flight_platform.history.checksums import added, checksum
 from flight_platform.history.chunk_copy import chunk_buffer
 from flight_platform.history.chunks import encode
 from flight_platform.history.partitions import (
+    CLOSING,
     HOUR,
     LOCK_TIMEOUT,
     chunk_leaf_name,
@@ -46,7 +47,6 @@ from flight_platform.history.verdicts import may_compact
 
 log = structlog.get_logger()
 
-CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still fills
 MERGE_EVERY: Final = timedelta(hours=1)  # late rows trickle in: each merge writes the chunks of their flights anew
 LEAF_KEPT: Final = timedelta(hours=48)  # then an emptied leaf is dropped: it costs every plan that cannot prune it
 PORTION_ROWS: Final = 300_000  # worked on at once: about 200 MB; the more, the better their chunks fill pages

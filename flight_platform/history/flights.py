@@ -23,11 +23,10 @@ from flight_platform.flights.airports import Airport, Airports, Runway
 from flight_platform.flights.summary import SILENCE_S, Summary, summarise
 from flight_platform.flights.track import Track, stretches
 from flight_platform.history.copied import copied, starts_of, taken_apart
-from flight_platform.history.partitions import HOUR, start_of_hour
+from flight_platform.history.partitions import CLOSING, HOUR, start_of_hour
 from flight_platform.history.queries import BIRTH_TOLERANCE, LONGEST_FLIGHT
 from flight_platform.history.reading import read_hour
 from flight_platform.history.sql import query
-from flight_platform.history.writer import CLOSING_MS
 
 _FLIGHTS_AT_ONCE: Final = 4_000
 _READ_AT_ONCE: Final = 250_000
@@ -112,7 +111,7 @@ def derive_hour(connection: psycopg.Connection, hour: datetime, airports: Airpor
 
 def derive_open(connection: psycopg.Connection, airports: Airports, now: datetime) -> Derived:
     """The flights of the hours that are not closed yet, and the end of those that have fallen silent."""
-    first = start_of_hour(now - timedelta(milliseconds=CLOSING_MS))
+    first = start_of_hour(now - CLOSING)
     hours = [first + n * HOUR for n in range((start_of_hour(now) - first) // HOUR + 1)]
     derived = sum((derive_hour(connection, hour, airports, now) for hour in hours), Derived())
     return derived + derive_silent(connection, airports, now)

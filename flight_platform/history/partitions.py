@@ -14,6 +14,9 @@ import stamina
 from flight_platform.history.sql import query
 
 HOUR: Final = timedelta(hours=1)
+CLOSING: Final = timedelta(minutes=10)  # how long after its end an hour still fills: what comes then is late
+HOUR_MS: Final = HOUR // timedelta(milliseconds=1)
+CLOSING_MS: Final = CLOSING // timedelta(milliseconds=1)
 LOCK_TIMEOUT: Final = "100ms"  # what a queue behind our lock request may cost others
 TRIES: Final = 50  # with the pauses between them, about ten seconds
 _PAUSE_S: Final = 0.1

@@ -4,7 +4,7 @@ For those who work through all of an hour: compaction, flights, statistics, arch
 SQL's (`queries.py`, schema `analytics`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -114,17 +114,3 @@ def _one_view(connection: psycopg.Connection[Any], hour: datetime) -> Iterator[N
 def _parameters(hour: datetime, flights: Portion, *, hours: int) -> dict[str, Any]:
     first = start_of_hour(hour)
     return {"hour": first, "until": first + hours * HOUR, "first_flight": flights[0], "last_flight": flights[1]}
-
-
-def portions_of(counts: Mapping[int, int], most: int) -> Iterator[Portion]:
-    """Ranges of flights (first and last key) with at most so many positions together, or one flight that has more."""
-    together: list[int] = []
-    size = 0
-    for flight in sorted(counts):
-        if together and size + counts[flight] > most:
-            yield together[0], together[-1]
-            together, size = [], 0
-        together.append(flight)
-        size += counts[flight]
-    if together:
-        yield together[0], together[-1]

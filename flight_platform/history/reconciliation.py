@@ -13,18 +13,15 @@ missing is known to be so: not read yet, or lost for good. Nothing is mended her
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 
-from flight_platform.history.partitions import HOUR, start_of_hour
+from flight_platform.history.partitions import CLOSING, HOUR, start_of_hour
 from flight_platform.history.progress import Progress
 from flight_platform.history.sql import query
-from flight_platform.history.writer import CLOSING_MS
-
-CLOSING: Final = timedelta(milliseconds=CLOSING_MS)
 
 
 class Fault(NamedTuple):

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from h3.api import basic_int as h3
 
 from flight_platform.codec import DEGREE_STEPS, Columns
+from flight_platform.history.partitions import CLOSING_MS, HOUR_MS
 from flight_platform.history.sketch import sketch
-from flight_platform.history.writer import CLOSING_MS, HOUR_MS
 from flight_platform.model import Kind
 
 RESOLUTION: Final = 5  # 253 km2 a cell, 9.9 km an edge: finer than a receiver's edge of sight, coarse enough to keep

@@ -23,7 +23,7 @@ import structlog
 from flight_platform.codec import Columns, decode_columns
 from flight_platform.history.copy import copy_buffer
 from flight_platform.history.offsets import Span, move_offsets
-from flight_platform.history.partitions import ensure_hour, list_hours
+from flight_platform.history.partitions import CLOSING_MS, HOUR_MS, ensure_hour, list_hours
 from flight_platform.history.sql import query
 from flight_platform.history.withholding import Withholding
 from flight_platform.names import Reason
@@ -31,8 +31,6 @@ from flight_platform.watch.watermarks import newest_by_source
 
 log = structlog.get_logger()
 
-HOUR_MS: Final = 3_600_000
-CLOSING_MS: Final = 600_000  # an hour is closed ten minutes after its end: what comes then is late
 _PARTITION_BITS: Final = 20  # of a number that holds hour and Kafka partition: one sort tells both apart
 
 Array = npt.NDArray[Any]
