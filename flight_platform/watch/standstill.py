@@ -28,15 +28,17 @@ class Standstill:
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, outside: bool = False) -> None:
         self._clock, self._outside = clock, outside
         self._moved: dict[int, tuple[int, float]] = {}  # by partition: the place, and when it was last well there
+        self._behind: set[int] = set()
         self._told_at = clock()
 
     def look(self, places: Mapping[int, tuple[int, int]]) -> None:
         """Of each partition that the consumer has: the offset where it goes on, and how many records lie before it."""
         now, before = self._clock(), self._moved
         self._moved = {
-            number: before[number] if lag and before.get(number, (None,))[0] == place else (place, now)
+            number: before[number] if lag and number in self._behind and before[number][0] == place else (place, now)
             for number, (place, lag) in places.items()
         }
+        self._behind = {number for number, (_, lag) in places.items() if lag}
         self._told_at = now
 
     def concerns(self) -> dict[str, str]:

@@ -61,6 +61,12 @@ def test_who_looks_from_outside_tells_of_what_stands_still_and_of_nothing_when_i
         outside.look({0: (7, 3), 1: (place, 3)})
     assert told(outside.concerns(), UNREAD) == {0: 3 * (SHORT_S - 1)}
     assert told(outside.concerns()) == {}
+    outside.look({0: (7, 0)})
+    clock.now += SHORT_S - 1
+    outside.look({0: (7, 1)})  # it came just now, and not when it was looked at last
+    clock.now += SHORT_S - 1
+    assert outside.concerns() == {}
+    outside.look({0: (7, 1)})
     clock.now += TRUST_S - 1
     assert 0 in told(outside.concerns(), UNREAD)
     clock.now += 2
