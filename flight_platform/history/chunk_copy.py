@@ -5,6 +5,7 @@ its lowest byte at each position, its second, its third. A plane whose bytes are
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -66,17 +67,21 @@ def chunk_buffer(chunks: Chunks) -> bytes:
     """
     heads, sizes = laid_out(HEADS, {**chunks.heads, "rows": chunks.rows}, chunks.known_heads, fields=_FIELDS)
     ends = np.cumsum(sizes)
-    planes = [fields for name in NUMBERS for fields in _plane_fields(chunks, name)]
     starts = ends - sizes
-    parts: list[bytes] = []
-    for number in np.argsort(-chunks.rows, kind="stable").tolist():
-        parts.append(heads[starts[number] : ends[number]])
-        parts += [fields[number] for fields in planes]
-    return framed(b"".join(parts))
+    lengths = [size.to_bytes(_HEAD_BYTES, "big") for size in chunks.rows.tolist()]
+    rows = list(
+        zip(
+            (heads[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)),
+            *(fields for name in NUMBERS for fields in _plane_fields(chunks, name, lengths)),
+            strict=True,
+        )
+    )
+    order = np.argsort(-chunks.rows, kind="stable").tolist()
+    return framed(b"".join(chain.from_iterable(map(rows.__getitem__, order))))
 
 
-def _plane_fields(chunks: Chunks, name: str) -> Iterator[list[bytes]]:
-    """Plane by plane of a number one field a chunk."""
+def _plane_fields(chunks: Chunks, name: str, lengths: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Plane by plane of a number one field a chunk, each with its length before it."""
     stored, starts = chunks.stored[name].astype("<u4"), chunks.starts
     used = np.bitwise_or.reduceat(stored, starts) if len(chunks) else starts
     octets = stored.view(np.uint8).reshape(-1, 4)
@@ -84,9 +89,10 @@ def _plane_fields(chunks: Chunks, name: str) -> Iterator[list[bytes]]:
         fields = [_ABSENT] * len(chunks)
         wanted = np.flatnonzero(used >> 8 * plane & 0xFF)
         whole = octets[:, plane].tobytes() if len(wanted) else b""
-        places = zip(wanted.tolist(), starts[wanted].tolist(), chunks.rows[wanted].tolist(), strict=True)
-        for number, start, size in places:
-            fields[number] = size.to_bytes(_HEAD_BYTES, "big") + whole[start : start + size]
+        first = starts[wanted]
+        places = zip(wanted.tolist(), first.tolist(), (first + chunks.rows[wanted]).tolist(), strict=True)
+        for number, start, end in places:
+            fields[number] = lengths[number] + whole[start:end]
         yield fields
 
 

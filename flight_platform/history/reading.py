@@ -22,7 +22,7 @@ from flight_platform.history.partitions import HOUR, start_of_hour
 from flight_platform.history.sql import query
 
 BATCH_ROWS: Final = 16_384  # taken apart at once: the processor's cache holds them
-BATCH_CHUNKS: Final = 256
+BATCH_CHUNKS: Final = 1_024  # at most 225,280 positions: fewer would cut more flights, and sort them twice
 Array = npt.NDArray[Any]
 Portion = tuple[int, int]  # the flights from one key to another, both included
 ALL_FLIGHTS: Final[Portion] = (-(1 << 63), (1 << 63) - 1)
