@@ -25,6 +25,7 @@ import { loadGround, paints, sea, style, type Theme } from "./land";
 import { byId, duration, isTyping, number } from "./page";
 import { Panel, trailOf } from "./panel";
 import { Search } from "./search";
+import { Sharpness } from "./sharpness";
 import { Timeline } from "./timeline";
 import { screenOf, uncovered } from "./view";
 
@@ -83,6 +84,7 @@ class App {
 
   private makeMap(): MapView {
     const view = this.shared.view ?? { latitude: 47.5, longitude: 6, zoom: 4.6 };
+    const pixelRatio = Math.min(devicePixelRatio, MOST_RATIO);
     const map = new MapView({
       container: "map",
       style: style(this.theme),
@@ -91,13 +93,14 @@ class App {
       minZoom: 1,
       maxZoom: 16,
       attributionControl: { compact: true, customAttribution: "Land: Natural Earth" },
-      pixelRatio: Math.min(devicePixelRatio, MOST_RATIO),
+      pixelRatio,
       maxPitch: 0, // the aircraft are drawn for a flat map with north above: view.ts
       dragRotate: false,
       touchPitch: false,
     });
     withoutSky(map);
     map.on("webglcontextrestored", () => withoutSky(map));
+    new Sharpness(map, pixelRatio);
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
