@@ -16,7 +16,7 @@ from typing import Final
 
 import psycopg
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException
+from confluent_kafka import Consumer, IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
@@ -63,8 +63,11 @@ class Outside:
 
     def __init__(self, settings: Settings, stage: Stage) -> None:
         self._settings, self._stage, self._name = settings, stage, _TOPICS[stage]
-        self._topic, self._group = settings.topic(self._name), settings.group(stage)
+        self._topic = settings.topic(self._name)
         self._admin = kafka.admin(settings)
+        # Joins no group: it subscribes to nothing. (An admin client that is asked for the offsets of a group whose
+        # coordinator is away ends the process: `list_consumer_group_offsets` of librdkafka 2.16.)
+        self._asking: Consumer | None = None
         self._postgres: psycopg.Connection | None = None
         self._before: dict[int, int] = {}
         # By partition: from where on it was read, and up to where there is no record; None where there is one.
@@ -86,20 +89,24 @@ class Outside:
         return {number: (at, 0 if number in markers else max(0, end - at)) for number, (at, end) in places.items()}
 
     def close(self) -> None:
-        """Leaves Postgres."""
-        if self._postgres is not None:
-            self._postgres.close()
+        """Leaves Kafka and Postgres."""
+        if self._asking is not None:
+            self._asking.close()
+        self._leave_postgres()
 
     def _taken(self, numbers: range) -> dict[int, int]:
         if self._stage is Stage.HISTORY:
             return self._stored()
-        places = [Place(self._topic, number) for number in numbers]
-        asked = [ConsumerGroupTopicPartitions(self._group, places)]
-        answer = self._admin.list_consumer_group_offsets(asked, request_timeout=_ANSWER_S)[self._group].result()
-        for place in answer.topic_partitions:
+        if self._asking is None:
+            now = {"isolation.level": "read_uncommitted"}  # wait for no transaction
+            self._asking = kafka.consumer(self._settings, group=self._settings.group(self._stage), **now)
+        taken = {}
+        for place in self._asking.committed([Place(self._topic, n) for n in numbers], timeout=_ANSWER_S):
             if place.error is not None:
                 raise KafkaException(place.error)
-        return {place.partition: place.offset for place in answer.topic_partitions if place.offset >= 0}
+            if place.offset >= 0:
+                taken[place.partition] = place.offset
+        return taken
 
     def _stored(self) -> dict[int, int]:
         """Of history Kafka is told the offsets for tools alone: Postgres has them."""
@@ -110,9 +117,13 @@ class Outside:
                 self._postgres = psycopg.connect(url, autocommit=True, connect_timeout=3, application_name=name)
             return dict(self._postgres.execute(query("offsets_of_topic"), {"topic": self._topic}).fetchall())
         except psycopg.Error:
-            self.close()
-            self._postgres = None
+            self._leave_postgres()
             raise
+
+    def _leave_postgres(self) -> None:
+        if self._postgres is not None:
+            self._postgres.close()
+            self._postgres = None
 
     def _ends(self, numbers: range) -> dict[int, int]:
         asked = {Place(self._topic, number): OffsetSpec.latest() for number in numbers}  # type: ignore[no-untyped-call]
