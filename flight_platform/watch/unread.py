@@ -66,7 +66,7 @@ class Outside:
         self._topic = settings.topic(self._name)
         self._admin = kafka.admin(settings)
         # Joins no group: it subscribes to nothing. (An admin client that is asked for the offsets of a group whose
-        # coordinator is away ends the process: `list_consumer_group_offsets` of librdkafka 2.16.)
+        # coordinator is away ends the process: librdkafka's issue 5040.)
         self._asking: Consumer | None = None
         self._postgres: psycopg.Connection | None = None
         self._before: dict[int, int] = {}
