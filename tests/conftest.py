@@ -10,6 +10,7 @@ clients, schemas and sample records, which stand with the tests that need them.
 """
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,15 @@ def logging_as_it_was() -> Iterator[None]:
     """Undoes what an entry point that a test calls has configured: its stream is gone after the test."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_dagster_is_left() -> Iterator[None]:
+    """Forgets the storage that some of Dagster's contexts leave behind: the instance is gone, and the next test that
+    resolves definitions, in whatever file, would trip over it."""
+    yield
+    if storage := sys.modules.get("dagster._core.storage.defs_state.base"):
+        storage._current_storage.set(None)
 
 
 @pytest.fixture(scope="session")

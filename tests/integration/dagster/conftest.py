@@ -1,12 +1,12 @@
-"""A migrated database of the test's own, and the last closed hour."""
+"""A migrated database and an instance of Dagster's, both of the test's own, and the last closed hour."""
 
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from checks.hours import last_closed
 from flight_platform.embedded.postgres import EmbeddedPostgres
@@ -27,12 +27,11 @@ def connection(database: DatabaseUrls) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-@pytest.fixture(autouse=True)
-def nothing_of_an_instance_is_left() -> Iterator[None]:
-    """Puts back what some of Dagster's contexts leave behind: the storage of a dead instance, which the next test that
-    resolves definitions, in whatever file, would trip over."""
-    with set_defs_state_storage(None):
-        yield
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An instance of Dagster's with a folder of its own."""
+    with dg.instance_for_test() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Assets, schedules and sensors on a real database, with an instance of Dagster in a folder."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.definitions import build_defs
 from assets.partitions import history_partitions, hours_ahead, key_of, range_tags
@@ -23,14 +21,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def platform(database: DatabaseUrls) -> Platform:
     return Platform(overrides={"postgres_url": database["postgres_url"], "instance": "watchman"})
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    # The outer one puts back what some of Dagster's test contexts leave behind: a dead instance's storage, which the
-    # next test that resolves definitions would trip over.
-    with set_defs_state_storage(None), dg.instance_for_test() as made:
-        yield made
 
 
 def test_a_fresh_platform_is_asked_for_its_partitions_in_one_run_and_then_for_nothing(

@@ -8,7 +8,6 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.backfill import gaps_to_fill, history_backfill
 from assets.partitions import HOUR, range_tags
@@ -50,7 +49,9 @@ def record(path: Path, begins: datetime, seconds: int) -> None:
             lines.write(json.dumps(report) + "\n")
 
 
-def test_a_gap_that_a_recording_covers_is_filled_and_marked(settings: Settings, connection: psycopg.Connection) -> None:
+def test_a_gap_that_a_recording_covers_is_filled_and_marked(
+    settings: Settings, instance: dg.DagsterInstance, connection: psycopg.Connection
+) -> None:
     row = connection.execute("SELECT now()").fetchone()
     assert row is not None
     hour = start_of_hour(row[0]) - 2 * HOUR
@@ -61,19 +62,18 @@ def test_a_gap_that_a_recording_covers_is_filled_and_marked(settings: Settings, 
         connection.execute(_GAP, [hour + first * minute, hour + last * minute])
     overrides = {name.removeprefix("FLIGHT_").lower(): value for name, value in settings.environment().items()}
     platform = Platform(overrides=overrides)
-    with set_defs_state_storage(None), dg.instance_for_test() as instance:
-        context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
-        asked = gaps_to_fill(context)
-        assert isinstance(asked, Iterator)
-        requests = [request for request in asked if isinstance(request, dg.RunRequest)]
-        assert [request.tags for request in requests] == [range_tags(hour, hour)] * 2
-        done = dg.materialize(
-            [history_backfill],
-            instance=instance,
-            resources={"platform": platform},
-            run_config=requests[0].run_config,
-            tags=dict(requests[0].tags),
-        )
+    context = dg.build_sensor_context(instance=instance, resources={"platform": platform})
+    asked = gaps_to_fill(context)
+    assert isinstance(asked, Iterator)
+    requests = [request for request in asked if isinstance(request, dg.RunRequest)]
+    assert [request.tags for request in requests] == [range_tags(hour, hour)] * 2
+    done = dg.materialize(
+        [history_backfill],
+        instance=instance,
+        resources={"platform": platform},
+        run_config=requests[0].run_config,
+        tags=dict(requests[0].tags),
+    )
     assert done.success
     filled = connection.execute("SELECT filled_at IS NOT NULL FROM ops.gaps ORDER BY from_time").fetchall()
     assert filled == [(True,), (False,)]

@@ -8,7 +8,6 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.flights import flights_in_the_air, history_flights, open_flights
 from assets.partitions import HOUR, key_of
@@ -31,12 +30,6 @@ def database(postgres_server: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
 def platform(database: DatabaseUrls, tmp_path: Path) -> Platform:
     overrides = {"postgres_url": database["postgres_url"], "aircraft_file": str(tmp_path / "aircraft.csv")}
     return Platform(overrides=overrides)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with set_defs_state_storage(None), dg.instance_for_test() as made:
-        yield made
 
 
 def at_frankfurt(connection: psycopg.Connection, moment: datetime) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.hours import POSITIONS, history_hours
 from assets.partitions import HOUR, key_of, range_tags
@@ -26,14 +25,6 @@ pytestmark = pytest.mark.integration
 def platform(database: DatabaseUrls, tmp_path: Path) -> Platform:
     urls = {"postgres_url": database["postgres_url"], "kafka_bootstrap": "127.0.0.1:1"}  # no Kafka: it cannot be proved
     return Platform(overrides={**urls, "instance": "watchman", "var": str(tmp_path)})
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    # The outer one puts back what some of Dagster's test contexts leave behind: a dead instance's storage, which the
-    # next test that resolves definitions would trip over.
-    with set_defs_state_storage(None), dg.instance_for_test() as made:
-        yield made
 
 
 def fill(connection: psycopg.Connection, hour: datetime, *, altitude_ft: int = 35_000, rows: int = 20) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,6 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.alerts import house, tell
@@ -40,12 +38,6 @@ from tests.integration.dagster.receivers import receiver
 pytestmark = pytest.mark.integration
 
 __all__ = ["database", "file_database"]  # fixtures: pytest finds them here
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with set_defs_state_storage(None), dg.instance_for_test() as made:
-        yield made
 
 
 def look(instance: dg.DagsterInstance, platform: Platform, cursor: str | None = None) -> dg.SensorResult:

@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
-from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from assets.archive import KEY as ARCHIVE
 from assets.archive import days_to_archive, history_archive, restore_from_archive
@@ -31,13 +30,6 @@ DAY = (NEWEST - timedelta(days=3)).date()
 @pytest.fixture
 def platform(database: DatabaseUrls, tmp_path: Path) -> Platform:
     return Platform(overrides={"postgres_url": database["postgres_url"], "archive": str(tmp_path), "keep_days": 2})
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    # The outer one puts back what some of Dagster's test contexts leave behind: see test_assets.py.
-    with set_defs_state_storage(None), dg.instance_for_test() as made:
-        yield made
 
 
 def filled(connection: psycopg.Connection, *hours: datetime) -> None:
