@@ -50,6 +50,7 @@ IS_SEEN = """() => {
   const one = shown.find(({aircraft}) => aircraft.position.flight_id === flightMap.selected);
   return one !== undefined && document.elementFromPoint(one.x, one.y) === flightMap.map.getCanvas();
 }"""
+WIDTH = "flightMap.map.getCanvas().width"
 FLIGHTS = 40
 SELECTED = 0x3C6444
 
@@ -174,6 +175,28 @@ def test_they_are_drawn_where_the_api_says_and_along_their_tracks(page: Page, sk
         opaque = [alpha > 128 for alpha in page.evaluate(ALPHA, points)]
         assert opaque == [True, True, False, False, False], one
     assert seen > 5
+
+
+def test_a_drag_goes_on_while_the_map_gets_fewer_pixels(page: Page, sky: tuple[Reader, Filling]) -> None:
+    """As it does where the processor draws and pictures would come too late: MapLibre ends a drag with a new size."""
+    page.goto(f"{sky[0].client.base_url}?drag#map=7/47.5/3.3")
+    wait_until(lambda: page.evaluate("flightMap.map.loaded()"), what="the map")
+    pixels = page.evaluate(WIDTH)
+
+    def dragged(east_px: int) -> None:
+        """Returns when the map has come so far east; at this zoom 512 * 2^7 pixels are the globe."""
+        page.mouse.move(500 - east_px, 350, steps=5)
+        east = 3.3 + east_px * 360 / (512 * 2**7)
+        wait_until(lambda: abs(page.evaluate("flightMap.map.getCenter().lng") - east) < 0.1, what="the map to follow")
+
+    page.mouse.move(500, 350)
+    page.mouse.down()
+    dragged(100)
+    page.evaluate("flightMap.sharpness.reduce(true)")
+    assert page.evaluate(WIDTH) < pixels
+    dragged(250)
+    page.mouse.up()
+    wait_until(lambda: page.evaluate(WIDTH) == pixels, what="its pixels to be back at rest")
 
 
 def test_on_a_phone_the_panel_does_not_cover_the_selected_one(page: Page, sky: tuple[Reader, Filling]) -> None:

@@ -41,7 +41,9 @@ class App {
   private theme: Theme = this.shared.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   private readonly api = new Api("", historyBase());
   private readonly fleet = new Fleet();
+  private readonly pixelRatio = Math.min(devicePixelRatio, MOST_RATIO);
   private readonly map = this.makeMap();
+  readonly sharpness = new Sharpness(this.map, this.pixelRatio);
   private readonly banner = new Banner();
   private readonly feed = new Feed(this.api, this.fleet, () => this.bounds(), (told) => this.told(told));
   private readonly layer = new AircraftLayer(this.map, this.fleet, this.feed.clock);
@@ -84,7 +86,6 @@ class App {
 
   private makeMap(): MapView {
     const view = this.shared.view ?? { latitude: 47.5, longitude: 6, zoom: 4.6 };
-    const pixelRatio = Math.min(devicePixelRatio, MOST_RATIO);
     const map = new MapView({
       container: "map",
       style: style(this.theme),
@@ -93,14 +94,13 @@ class App {
       minZoom: 1,
       maxZoom: 16,
       attributionControl: { compact: true, customAttribution: "Land: Natural Earth" },
-      pixelRatio,
+      pixelRatio: this.pixelRatio,
       maxPitch: 0, // the aircraft are drawn for a flat map with north above: view.ts
       dragRotate: false,
       touchPitch: false,
     });
     withoutSky(map);
     map.on("webglcontextrestored", () => withoutSky(map));
-    new Sharpness(map, pixelRatio);
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");

@@ -18,7 +18,7 @@ export class Sharpness {
 
   /** `ratio` is that of pixels to CSS pixels at rest. */
   constructor(
-    private readonly map: Pick<MapView, "on" | "isMoving" | "setPixelRatio" | "getCanvas">,
+    private readonly map: Pick<MapView, "on" | "isMoving" | "setPixelRatio" | "stop">,
     private readonly ratio: number,
   ) {
     map.on("movestart", () => (this.slow = this.lastMs = 0));
@@ -38,14 +38,16 @@ export class Sharpness {
   }
 
   private rested(): void {
-    if (this.map.isMoving()) return;
-    if (this.map.getCanvas().matches(":active")) this.wait(); // pressed: a change of size would end what begins there
-    else this.reduce(false);
+    if (!this.map.isMoving()) this.reduce(false);
   }
 
   private reduce(isReduced: boolean): void {
     if (this.isReduced === isReduced) return; // a change of size counts as a move, too
     this.isReduced = isReduced;
-    this.map.setPixelRatio(this.ratio * (isReduced ? MOVED_SHARE : 1));
+    const { map } = this;
+    const { stop } = map;
+    map.stop = () => map as MapView; // which a change of size calls: it would end a drag or a turn of the wheel
+    map.setPixelRatio(this.ratio * (isReduced ? MOVED_SHARE : 1));
+    map.stop = stop;
   }
 }

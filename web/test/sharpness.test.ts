@@ -7,17 +7,20 @@ import { Sharpness } from "../src/sharpness";
 class Moved {
   ratios: number[] = [];
   moving = false;
-  pressed = false;
+  stopped = 0;
+  readonly view: MapView;
   private readonly heard = new Map<string, () => void>();
 
   constructor() {
     const on = (name: string, hear: () => void) => this.heard.set(name, hear);
-    const getCanvas = () => ({ matches: () => this.pressed });
+    const stop = () => this.stopped++;
     const setPixelRatio = (ratio: number) => {
       this.ratios.push(ratio);
-      if (!this.moving) for (const name of ["movestart", "move", "moveend"]) this.heard.get(name)!(); // as MapLibre does
+      this.view.stop(); // as MapLibre does, also while it is dragged
+      if (!this.moving) for (const name of ["movestart", "move", "moveend"]) this.heard.get(name)!();
     };
-    new Sharpness({ on, isMoving: () => this.moving, getCanvas, setPixelRatio } as unknown as MapView, 2);
+    this.view = { on, isMoving: () => this.moving, setPixelRatio, stop } as unknown as MapView;
+    new Sharpness(this.view, 2);
   }
 
   begin(): void {
@@ -80,14 +83,11 @@ test("between two steps of a wheel the pixels stay as they are", () => {
   expect(map.ratios).toEqual([1.2, 2]);
 });
 
-test("as long as the map is pressed nothing is changed: the next drag may have begun", () => {
+test("a change of pixels stops nothing, and the map can be stopped afterwards", () => {
   map.begin();
   map.pictures(70, 70, 70, 70);
-  map.end();
-  map.pressed = true;
-  vi.advanceTimersByTime(2_000);
   expect(map.ratios).toEqual([1.2]);
-  map.pressed = false;
-  vi.runAllTimers();
-  expect(map.ratios).toEqual([1.2, 2]);
+  expect(map.stopped).toBe(0);
+  map.view.stop();
+  expect(map.stopped).toBe(1);
 });
