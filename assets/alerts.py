@@ -34,12 +34,11 @@ def house(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorR
         seen_at, seen = freshness.see(connection)
         hops = list(seen.values())
         before = json.loads(context.cursor or "{}")
-        at, known = (
-            seen_at.timestamp(),
-            {kind: shares.from_json(before.get(kind, {})) for kind in ("refused", "repeated")},
-        )
-        refused = shares.follow(known["refused"], refusals.counted(hops), at, refusals.RULE)
-        repeated = shares.follow(known["repeated"], repeats.counted(hops), at, repeats.RULE)
+        at = seen_at.timestamp()
+        refused = shares.from_json(before.get("refused", {}))
+        refused = shares.follow(refused, refusals.counted(hops), at, refusals.RULE)
+        repeated = shares.from_json(before.get("repeated", {}))
+        repeated = shares.follow(repeated, repeats.counted(hops), at, repeats.RULE)
         found: dict[str, list[Alert]] = {
             "partitions": conditions.partitions_ahead(connection, now, days_made=settings.partitions_ahead_days),
             "disk": conditions.disk(settings.var, now),

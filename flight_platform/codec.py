@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 
 from flight_platform.errors import UndecodableError
 from flight_platform.model import Emergency, Kind, Position, clean_callsign, format_flight_id, parse_flight_id
-from flight_platform.watch.watermarks import newest_by_source
+from flight_platform.watermarks import newest_by_source
 from protos.flight.v1 import position_pb2
 
 DEGREE_STEPS: Final = 10_000_000  # latitude and longitude come in steps of 1e-7 degrees

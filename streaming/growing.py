@@ -24,10 +24,10 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSp
 
 from flight_platform import kafka
 from flight_platform.errors import FlightError, ServerUnavailableError, SettingsError
+from flight_platform.lag import GroupLag
 from flight_platform.layout import LEASE_S, LOOK_S, Layout, read_layout
 from flight_platform.names import TOPIC_GROWING, TOPIC_POSITIONS, TOPIC_REPORTS, TOPIC_TRACKER, Stage
 from flight_platform.settings import Settings
-from flight_platform.watch.lag import GroupLag
 from streaming.tracker_move import move_state
 
 PATIENCE_S: Final = 120.0  # for a step that others do: hold, drain, stand by, come back

@@ -42,7 +42,7 @@ from flight_platform.telemetry import (
     HISTORY_ROWS,
     HISTORY_WRITE_DURATION,
 )
-from flight_platform.watch.watermarks import advance
+from flight_platform.watermarks import advance
 from streaming.process import Process, running
 
 log = structlog.get_logger()

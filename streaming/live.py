@@ -49,7 +49,7 @@ from flight_platform.telemetry import (
     E2E_LATENCY,
 )
 from flight_platform.watch.heartbeats import Heartbeat
-from flight_platform.watch.watermarks import advance, newest_by_source
+from flight_platform.watermarks import advance, newest_by_source
 from streaming.process import running
 
 log = structlog.get_logger()

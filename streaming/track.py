@@ -39,7 +39,7 @@ from flight_platform.telemetry import (
 )
 from flight_platform.watch.heartbeats import Heartbeat
 from flight_platform.watch.repeats import NEW, REPEATED
-from flight_platform.watch.watermarks import advance
+from flight_platform.watermarks import advance
 from streaming.dead_letters import Refusals, letter_of_report
 from streaming.process import running
 from streaming.tracker_restore import STATE_EVERY_MS, restore

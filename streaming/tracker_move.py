@@ -11,9 +11,9 @@ import structlog
 from confluent_kafka import Producer
 
 from flight_platform import kafka
+from flight_platform.lag import GroupLag
 from flight_platform.names import TOPIC_REPORTS, TOPIC_TRACKER, Stage
 from flight_platform.settings import Settings
-from flight_platform.watch.lag import GroupLag
 from streaming.tracker_restore import restore
 from streaming.tracker_state import pack
 from streaming.tracking import Aircraft

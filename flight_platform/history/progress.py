@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException
 from confluent_kafka import TopicPartition as Place
 
 from flight_platform import kafka
 from flight_platform.history.sql import query
+from flight_platform.lag import first_unread
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
 
@@ -99,27 +100,3 @@ def _ends(client: Consumer, topic: str) -> dict[int, int]:
         number: client.get_watermark_offsets(Place(topic, number), timeout=_ANSWER_S)[1]
         for number in _partitions(client, topic)
     }
-
-
-def first_unread(client: Consumer, topic: str, starts: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """Offset and append time (Unix ms) of the first record from each start on; no entry where there is none."""
-    found: dict[int, tuple[int, int]] = {}
-    waiting, deadline = set(starts), time.monotonic() + _ANSWER_S
-    client.assign([Place(topic, number, offset) for number, offset in starts.items()])
-    try:
-        while waiting:
-            for message in client.consume(1, timeout=_PAUSE_S):
-                number, error = message.partition(), message.error()
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                    raise KafkaException(error)
-                if number is None or number not in waiting:
-                    continue
-                if error is None:
-                    found[number] = (message.offset() or 0, message.timestamp()[1])
-                waiting.discard(number)
-                client.incremental_unassign([Place(topic, number)])
-            if waiting and time.monotonic() > deadline:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer about {topic} {sorted(waiting)}"))
-    finally:
-        client.unassign()
-    return found

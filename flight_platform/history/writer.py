@@ -27,7 +27,7 @@ from flight_platform.history.partitions import CLOSING_MS, HOUR_MS, ensure_hour,
 from flight_platform.history.sql import query
 from flight_platform.history.withholding import Withholding
 from flight_platform.names import Reason
-from flight_platform.watch.watermarks import newest_by_source
+from flight_platform.watermarks import newest_by_source
 
 log = structlog.get_logger()
 

@@ -1,6 +1,6 @@
 """The watch: what stands still, who is told, and what was lost meanwhile.
 
-said by the processes    heartbeats, watermarks, holes, standstill, unread, lag, dependencies
+said by the processes    heartbeats, holes, standstill, unread, dependencies
 judged                   freshness (hops), conditions, credentials, shares (refusals, repeats)
 acted upon               watchman (the round), alerts (incidents), gaps, outbox, alertmanager
 while Postgres is away   outage, alone

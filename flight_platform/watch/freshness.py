@@ -25,7 +25,7 @@ from flight_platform.history.sql import query
 from flight_platform.names import BACKFILL_SUFFIX, NOTE_HOLDING, TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.watch import standstill
 from flight_platform.watch.heartbeats import PATIENCE_PERIODS, resident_bytes
-from flight_platform.watch.watermarks import advance
+from flight_platform.watermarks import advance
 
 ALIVE_S: Final = 5.0  # a process that has not beaten for so long (it does each second) passes nothing on
 WATCHMAN: Final = "dagster"  # stage of the row that the one who looks leaves
@@ -99,9 +99,7 @@ class Hop:
     repeatable: bool | None = None  # of a feed, as all below: whether its source can give again what was missed
     period_s: float | None = None  # how often its source gives something
     concerns: Mapping[str, str] = field(default_factory=dict)  # what a person has to see to, by kind
-    standing: Mapping[int, float] = field(
-        default_factory=dict
-    )  # of a consumer: partitions that stand still, since when
+    standing: Mapping[int, float] = field(default_factory=dict)  # of a consumer: since when partitions stand still
     unread: Mapping[int, float] = field(default_factory=dict)  # of these, those of which only others say so
 
     @property

@@ -21,8 +21,8 @@ from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from flight_platform import kafka
-from flight_platform.history.progress import first_unread
 from flight_platform.history.sql import query
+from flight_platform.lag import committed, first_unread
 from flight_platform.layout import read_layout
 from flight_platform.names import TOPIC_POSITIONS, TOPIC_REPORTS, Stage
 from flight_platform.settings import Settings
@@ -100,13 +100,7 @@ class Outside:
         if self._asking is None:
             now = {"isolation.level": "read_uncommitted"}  # wait for no transaction
             self._asking = kafka.consumer(self._settings, group=self._settings.group(self._stage), **now)
-        taken = {}
-        for place in self._asking.committed([Place(self._topic, n) for n in numbers], timeout=_ANSWER_S):
-            if place.error is not None:
-                raise KafkaException(place.error)
-            if place.offset >= 0:
-                taken[place.partition] = place.offset
-        return taken
+        return committed(self._asking, self._topic, numbers, _ANSWER_S)
 
     def _stored(self) -> dict[int, int]:
         """Of history Kafka is told the offsets for tools alone: Postgres has them."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flight_platform.watch.watermarks import MOST, advance, newest_by_source
+from flight_platform.watermarks import MOST, advance, newest_by_source
 
 
 def test_each_source_has_its_newest_time_and_one_without_a_name_has_none() -> None:
